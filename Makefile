@@ -1,0 +1,90 @@
+# Every target does its own set-up. On a machine without an NVIDIA card on Linux, the small torch is enough:
+#   make course TORCH="torch==2.13.0 --index-url https://download.pytorch.org/whl/cpu"
+# (another torch later: make clean first).
+PYTHON ?= python3
+TORCH ?= torch==2.13.0
+VENV ?= .venv
+PROFILE ?= smoke
+SLUG ?=
+
+PY := $(VENV)/bin/python
+PIP := $(PY) -m pip --quiet --disable-pip-version-check --no-input
+EXTRAS := notebooks,train,test,dev
+VENV_STAMP := $(VENV)/.stamp-venv
+TORCH_STAMP := $(VENV)/.stamp-torch
+INSTALL_STAMP := $(VENV)/.stamp-install
+# Two test processes share the machine; torch with several threads in each would slow both down.
+TEST_ENV := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 MPLBACKEND=agg
+# A notebook's cells belong together in one process, hence loadfile.
+NBVAL := --nbval-lax --nbval-current-env --nbval-sanitize-with tests/notebooks/sanitize.cfg
+
+.DEFAULT_GOAL := help
+.PHONY: help setup course test lint format bench soak weights browser slug clean
+
+help:
+	@echo "make course    run all notebooks (profile smoke) and build results/index.html"
+	@echo "make test      lint, tests, notebooks"
+	@echo "make setup     only the environment in $(VENV)"
+	@echo "make bench     speed and memory figures into results/bench/"
+	@echo "make soak      long tests"
+	@echo "make browser   tests that drive a real browser"
+	@echo "make weights   train the shipped weights anew (an hour or two)"
+	@echo "make format    format the code"
+	@echo "make slug SLUG=owner/name   move badges and clone cells to another repository"
+	@echo "make clean     remove the environment and all that was built"
+
+$(VENV_STAMP):
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "Python 3.11 or newer is needed: make PYTHON=/path/to/python3.11 (found: $$($(PYTHON) --version 2>&1))"; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || \
+	  { echo "python -m venv is missing: apt-get install $$($(PYTHON) -c 'import sys; print("python%d.%d-venv" % sys.version_info[:2])')"; exit 1; }
+	@echo "setting up $(VENV)"
+	@$(PYTHON) -m venv $(VENV)
+	@touch $@
+
+$(TORCH_STAMP): $(VENV_STAMP)
+	@echo "installing $(TORCH)"
+	@$(PIP) install $(TORCH)
+	@touch $@
+
+$(INSTALL_STAMP): $(TORCH_STAMP) pyproject.toml
+	@echo "installing fommvg and what it needs"
+	@$(PIP) install --editable '.[$(EXTRAS)]'
+	@touch $@
+
+setup: $(INSTALL_STAMP)
+
+course: setup
+	$(PY) -m fommvg_lib course --profile $(PROFILE) --out results/course
+
+lint: setup
+	$(PY) -m ruff check --quiet .
+	$(PY) -m ruff format --quiet --check . || { echo "not formatted: run make format"; exit 1; }
+
+format: setup
+	$(PY) -m ruff check --quiet --fix .
+	$(PY) -m ruff format --quiet .
+
+test: lint
+	$(TEST_ENV) $(PY) -m pytest -q -n 2 --dist loadfile $(NBVAL) tests notebooks
+
+bench: setup
+	$(PY) -m tests.bench --out results/bench
+
+soak: setup
+	$(TEST_ENV) $(PY) -m pytest -m soak tests; \
+	  code=$$?; if [ $$code -eq 5 ]; then echo "no soak test exists yet"; exit 1; fi; exit $$code
+
+browser: setup
+	$(TEST_ENV) $(PY) -m pytest -m browser tests; \
+	  code=$$?; if [ $$code -eq 5 ]; then echo "no browser test exists yet"; exit 1; fi; exit $$code
+
+weights: setup
+	$(PY) -m fommvg_lib.training.shipped
+
+slug: setup
+	$(PY) .ci/slug.py $(SLUG)
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info .pytest_cache .ruff_cache .hypothesis results/course results/index.html
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

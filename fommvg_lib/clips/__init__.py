@@ -1,0 +1,41 @@
+"""Clips to learn from and to read: the synthetic heads, or a folder in the First Order Motion Model's layout."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from fommvg_lib.clips.folder import ClipFolder
+from fommvg_lib.clips.heads import SyntheticClips
+from fommvg_lib.clips.interface import SPLITS, ClipSet
+from fommvg_lib.clips.pairs import FramePairs, PairLoader
+
+SYNTHETIC = "synthetic"
+
+__all__ = [
+    "SPLITS",
+    "SYNTHETIC",
+    "ClipFolder",
+    "ClipSet",
+    "FramePairs",
+    "PairLoader",
+    "SyntheticClips",
+    "open_clips",
+]
+
+
+def open_clips(data: str | Path, split: str, size: int | None, **options: Any) -> ClipSet:
+    """Open the clips that `--data` names.
+
+    Args:
+        data: "synthetic", or a clip folder.
+        split: "train", "test" or "all".
+        size: side of the frames in pixels; None keeps a folder's own size and means 64 for synthetic clips.
+        options: further arguments of `SyntheticClips` or `ClipFolder`.
+
+    Raises:
+        InputError: if there is no such split or folder, or no clip in it.
+    """
+    if str(data) == SYNTHETIC:
+        return SyntheticClips(split, 64 if size is None else size, **options)
+    return ClipFolder(data, split, size, **{"cache": "auto", **options})

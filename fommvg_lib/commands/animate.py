@@ -1,0 +1,99 @@
+"""`fommvg animate`: a portrait moved by a driving video."""
+
+from __future__ import annotations
+
+import argparse
+from itertools import islice
+from pathlib import Path
+
+from fommvg_lib.commands import options
+
+
+def add_parser(commands: argparse._SubParsersAction) -> None:
+    """Describe the command's options."""
+    parser = commands.add_parser("animate", help="animate a portrait by a driving video")
+    parser.add_argument("--source", required=True, help="picture to animate")
+    parser.add_argument("--driving", required=True, help="video, gif or folder of frames that moves it")
+    options.add_output_options(parser)
+    options.add_model_options(parser)
+    options.add_picture_options(parser)
+    parser.add_argument("--mode", choices=("relative", "absolute"), default="relative")
+    parser.add_argument(
+        "--adapt-scale", action=argparse.BooleanOptionalAction, default=True, help="relative mode: fit sizes"
+    )
+    parser.add_argument("--best-frame", default="0", help="driver's reference frame: a number or auto (0)")
+    parser.add_argument("--gain", type=float, default=1.0, help="relative mode: factor on the motion (1)")
+    parser.add_argument("--smooth", type=float, default=0.0, help="One-Euro smoothing of keypoints (0: off)")
+    parser.add_argument("--audio", default="keep", help="keep, none, or a file (default: keep)")
+    parser.add_argument(
+        "--paste-back", action="store_true", help="put the result back into the picture"
+    )
+    parser.add_argument("--side-by-side", action="store_true", help="source | driving | result")
+    parser.add_argument("--start", type=float, help="second of the driver to start at")
+    parser.add_argument("--end", type=float, help="second of the driver to end at")
+    parser.add_argument("--batch", type=options.positive_int, help="frames rendered at once")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> None:
+    """Animate and write one video."""
+    import numpy as np
+
+    from fommvg_lib import generate
+    from fommvg_lib.crop import paste_back
+    from fommvg_lib.video_io import VideoWriter, resize_image
+
+    report = options.Report(args)
+    best = args.best_frame if args.best_frame == "auto" else options.checked(int, args.best_frame)
+    settings = options.checked(
+        generate.AnimateOptions, args.mode, args.adapt_scale, best, args.gain, args.smooth
+    )
+    model = options.load_frame_generator(args)
+    image, box, whole = options.prepared_image(args.source, args.crop, model.size)
+    driver = _Driver(args, model.size)
+    frames = options.progress(driver.frames(), driver.num_frames, "motion")
+    driving_motion = options.checked(generate.extract_motion, model, frames)
+    kp_source = generate.extract_motion(model, [image])
+    motion = options.checked(generate.carry_over, kp_source, driving_motion, settings, driver.fps)
+    rendered = options.progress(generate.render_video(model, image, motion), len(motion), "render")
+    shown = driver.frames() if args.side_by_side else None
+    audio = None if args.audio == "none" else (args.driving if args.audio == "keep" else args.audio)
+    audio = audio if args.audio != "keep" or driver.has_audio else None
+    writer = VideoWriter(args.out, driver.fps, audio, audio_start_s=args.start or 0.0, audio_end_s=args.end)
+    with writer:
+        for picture in rendered:
+            if args.side_by_side:
+                picture = np.concatenate([image, next(shown), picture], axis=1)
+            elif args.paste_back:
+                picture = paste_back(whole, box, resize_image(picture, (box.height, box.width)))
+            writer.write(picture)
+    report.wrote(Path(args.out), frames=len(motion), fps=round(driver.fps, 3), audio=bool(audio))
+    report.show()
+
+
+class _Driver:
+    """The driving video, cut in time and space; can be read several times, never held whole."""
+
+    def __init__(self, args: argparse.Namespace, size: int) -> None:
+        from fommvg_lib.crop import find_crop, parse_crop
+        from fommvg_lib.video_io import probe, read_frames
+
+        info = probe(args.driving)
+        self._path, self._size = args.driving, size
+        self._cut = {"start_s": args.start, "end_s": args.end}
+        self.fps = float(args.fps or info.fps)
+        self.has_audio = info.has_audio
+        self.num_frames = info.num_frames
+        mode = parse_crop(args.crop)
+        sample = list(islice(read_frames(self._path, **self._cut, fps=self.fps), 0, 120, 10))
+        self._box, remark = find_crop(sample, mode) if sample else (None, None)
+        if remark:
+            options.note(f"{args.driving}: {remark}")
+
+    def frames(self):
+        """Yield the driver's squares, uint8 (size, size, 3)."""
+        from fommvg_lib.crop import apply_crop
+        from fommvg_lib.video_io import read_frames, resize_image
+
+        for frame in read_frames(self._path, **self._cut, fps=self.fps):
+            yield resize_image(apply_crop(frame, self._box), (self._size, self._size))

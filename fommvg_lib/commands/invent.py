@@ -1,0 +1,145 @@
+"""`fommvg predict` and `fommvg interpolate`: videos whose motion is invented."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator
+
+from fommvg_lib.commands import options
+from fommvg_lib.files import InputError
+
+DEFAULT_FPS = 25.0
+
+
+def add_parser(commands: argparse._SubParsersAction) -> None:
+    """Describe both commands' options."""
+    predict = commands.add_parser("predict", help="a video from one picture")
+    given = predict.add_mutually_exclusive_group(required=True)
+    given.add_argument("--image", help="the first frame")
+    given.add_argument("--past", help="a video whose frames are all known")
+    predict.add_argument("--frames", type=options.positive_int, default=59, help="new frames (default: 59)")
+    _add_common(predict)
+    predict.set_defaults(run=run_predict)
+
+    between = commands.add_parser("interpolate", help="a video between two pictures")
+    between.add_argument("--first", required=True, help="the first frame")
+    between.add_argument("--last", required=True, help="the last frame")
+    between.add_argument(
+        "--frames", type=options.positive_int, default=30, help="frames between (30)"
+    )
+    between.add_argument(
+        "--blend",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="mix the renders from both ends; without, all is rendered from the first",
+    )
+    between.add_argument(
+        "--keyframe", action="append", default=[], metavar="INDEX=IMG", help="a further known frame"
+    )
+    _add_common(between)
+    between.set_defaults(run=run_interpolate)
+
+
+def _add_common(parser: argparse.ArgumentParser) -> None:
+    options.add_output_options(parser)
+    options.add_model_options(parser)
+    options.add_picture_options(parser)
+    parser.add_argument(
+        "--samples", type=options.positive_int, default=1, help="how many videos (1)"
+    )
+    chosen = parser.add_mutually_exclusive_group()
+    chosen.add_argument("--method", help="motion generator by name: linear, vp, fi")
+    chosen.add_argument("--motion", help="motion generator by its weights: a folder or a name")
+    parser.add_argument(
+        "--allow-mismatch", action="store_true", help="use a motion generator of another frame generator"
+    )
+
+
+def run_predict(args: argparse.Namespace) -> None:
+    """Invent what follows one picture, or a video."""
+    from fommvg_lib import generate
+    from fommvg_lib.video_io import read_frames, resize_image
+
+    report = options.Report(args)
+    model = options.load_frame_generator(args)
+    generator = _motion_generator(args, model, "vp")
+    if args.image:
+        past = [options.prepared_image(args.image, args.crop, model.size)[0]]
+    else:
+        past = list(read_frames(args.past))
+        box = _box_of(past, args)
+        past = [resize_image(_cut(frame, box), (model.size, model.size)) for frame in past]
+    motions = options.checked(
+        generate.predict_motions, model, generator, past, args.frames, args.samples, args.seed
+    )
+    videos = [generate.render_video(model, past[0], motion) for motion in motions]
+    _write(args, report, videos, len(motions[0]), generator.fps)
+
+
+def run_interpolate(args: argparse.Namespace) -> None:
+    """Invent what lies between two pictures."""
+    from fommvg_lib import generate
+
+    report = options.Report(args)
+    model = options.load_frame_generator(args)
+    generator = _motion_generator(args, model, "fi")
+    paths = {0: args.first, args.frames + 1: args.last}
+    for word in args.keyframe:
+        index, equals, path = word.partition("=")
+        if not equals or not index.isdigit() or not 0 < int(index) <= args.frames:
+            raise InputError(f"--keyframe {word}: expected INDEX=IMG with INDEX from 1 to {args.frames}")
+        paths[int(index)] = path
+    keyframes = {
+        index: options.prepared_image(path, args.crop, model.size)[0] for index, path in sorted(paths.items())
+    }
+    motions = options.checked(
+        generate.interpolate_motions, model, generator, keyframes, args.samples, args.seed
+    )
+    videos = [generate.render_between(model, keyframes, motion, args.blend) for motion in motions]
+    _write(args, report, videos, len(motions[0]), generator.fps)
+
+
+def _motion_generator(args: argparse.Namespace, model, default: str):
+    from fommvg_lib.motion_generator import UNTRAINED, check_matches, make_motion_generator
+    from fommvg_lib.weights import DEFAULTS, find_weights
+
+    if args.method is not None and args.method not in (*UNTRAINED, "vp", "fi"):
+        raise InputError(f"--method {args.method}: is none of {', '.join((*UNTRAINED, 'vp', 'fi'))}")
+    name = args.motion or args.method or default
+    if name not in UNTRAINED:
+        name = find_weights(DEFAULTS.get(name, name))
+    generator = make_motion_generator(name, model.num_dims, model.num_kp)
+    check_matches(generator, model.weights_hash, args.allow_mismatch)
+    return generator
+
+
+def _box_of(frames: list, args: argparse.Namespace):
+    from fommvg_lib.crop import find_crop, parse_crop
+
+    box, remark = find_crop(frames[::10], parse_crop(args.crop))
+    if remark:
+        options.note(f"{args.past}: {remark}")
+    return box
+
+
+def _cut(frame, box):
+    from fommvg_lib.crop import apply_crop
+
+    return apply_crop(frame, box)
+
+
+def _write(
+    args: argparse.Namespace,
+    report: options.Report,
+    videos: list[Iterator],
+    num_frames: int,
+    fps: float | None,
+) -> None:
+    from fommvg_lib.video_io import write_video
+
+    rate = args.fps or fps or DEFAULT_FPS
+    for index, video in enumerate(videos):
+        path = options.numbered(args.out, index, len(videos))
+        write_video(path, options.progress(video, num_frames, path.name), rate)
+        report.wrote(path, frames=num_frames, fps=rate)
+    report.show()

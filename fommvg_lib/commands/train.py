@@ -1,0 +1,50 @@
+"""`fommvg train`: everything that trains."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from fommvg_lib.commands import options
+from fommvg_lib.config.base import PROFILE_NAMES
+
+
+def add_parser(commands: argparse._SubParsersAction) -> None:
+    """Describe the command's options."""
+    parser = commands.add_parser("train", help="train a frame generator or a motion generator")
+    parser.add_argument("kind", choices=("fomm", "vp", "fi"))
+    source = parser.add_mutually_exclusive_group()
+    source.add_argument("--config", help="preset name (e.g. vox-256) or a YAML file")
+    source.add_argument("--profile", choices=PROFILE_NAMES, default="smoke", help="(default: smoke)")
+    parser.add_argument(
+        "--data", required=True, help="clip folder (fomm), folder of motion files (vp, fi), or synthetic"
+    )
+    parser.add_argument("--out", required=True, help="the run folder")
+    parser.add_argument("--resume", action="store_true", help="go on with the run in --out, if there is one")
+    parser.add_argument("--stop-after", type=float, metavar="MIN", help="save and end after so many minutes")
+    parser.add_argument("--workers", type=int, default=0, help="processes that prepare frames (default: 0)")
+    parser.add_argument("--log-every", type=options.positive_int, default=20, help="steps between rows (20)")
+    parser.add_argument(
+        "--save-every", type=options.positive_int, default=500, help="steps between checkpoints (500)"
+    )
+    parser.add_argument("--device", default="auto", help="auto, cpu, cuda, ... (default: auto)")
+    parser.add_argument("assignments", nargs="*", metavar="key=value", help="changes to the config")
+    options.add_json_option(parser)
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> None:
+    """Build the recipe and train it."""
+    from fommvg_lib.training.build import build_recipe, read_config
+    from fommvg_lib.training.engine import EngineConfig, default_device, fit
+
+    report = options.Report(args)
+    config = read_config(args.kind, args.config, None if args.config else args.profile, args.assignments)
+    recipe = build_recipe(args.kind, config, args.data, default_device(args.device), args.workers)
+    every = args.save_every
+    settings = EngineConfig(args.log_every, every, every, every, stop_after=args.stop_after)
+    info = {"data": Path(args.data).name, "profile": args.config or args.profile}
+    result = fit(recipe, args.out, settings, args.resume, info)
+    report.wrote(result.folder, steps=result.step, complete=result.is_complete)
+    report.set(**{f"held-out {name}": round(value, 5) for name, value in result.validation.items()})
+    report.show()

@@ -1,0 +1,192 @@
+"""Configs of the motion generators that train: video prediction (VP) and frame interpolation (FI).
+
+Defaults, and with them the profile `full`, are the published settings (FOMMVG release and README) where those
+exist; fields that only the corrected form knows say so.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from fommvg_lib.config.base import Config
+
+FORMS = ("default", "legacy")
+
+
+def _check(config: Any, positive: tuple[str, ...], not_negative: tuple[str, ...]) -> None:
+    for name in positive:
+        if not getattr(config, name) > 0:
+            raise ValueError(f"{name} must be above 0, got {getattr(config, name)}")
+    for name in not_negative:
+        if not getattr(config, name) >= 0:
+            raise ValueError(f"{name} must be at least 0, got {getattr(config, name)}")
+    if config.form not in FORMS:
+        raise ValueError(f"form must be default or legacy, got {config.form!r}")
+    if not 3 <= config.min_window <= config.max_window:
+        raise ValueError(
+            f"min_window must be from 3 to max_window, got {config.min_window} and {config.max_window}"
+        )
+    if not 0 <= config.beta1 < 1:
+        raise ValueError(f"beta1 must be in [0, 1), got {config.beta1}")
+    if not 0 <= config.ema_decay < 1:
+        raise ValueError(f"ema_decay must be in [0, 1), got {config.ema_decay}")
+    if not 0 < config.constant_share <= 1:
+        raise ValueError(f"constant_share must be in (0, 1], got {config.constant_share}")
+
+
+@dataclass(frozen=True)
+class VideoPredictionConfig(Config):
+    """Training of video prediction."""
+
+    form: str = "default"
+    """"default": corrected; "legacy": network, losses and order of the public release, flaws included."""
+    seed: int = 0
+    """Seed of weights, batches and noise."""
+    num_clips: int = 256
+    """Clips of synthetic heads that are made when no motion files are given (our choice)."""
+    clip_frames: int = 128
+    """Frames of each of those clips (our choice)."""
+    num_epochs: int = 500
+    """Epochs (published)."""
+    epoch_size: int = 600
+    """Steps in an epoch (published)."""
+    batch_size: int = 300
+    """Windows in a step (published)."""
+    learning_rate: float = 1e-3
+    """Adam, critic (published `lr`)."""
+    learning_rate_generator: float = 5e-5
+    """Adam, generator (published `glr`)."""
+    beta1: float = 0.9
+    """Adam, first moment (published); the second is 0.999."""
+    constant_share: float = 1.0
+    """Share of the run at full rates; after it they fall linearly towards 0 (published: no schedule)."""
+    noise_dim: int = 32
+    """Noise per frame (published: 32, whatever the command line says)."""
+    hidden_dim: int = 32
+    """Width of the LSTM (published: 32, whatever the command line says)."""
+    num_layers: int = 1
+    """LSTM layers; default form only."""
+    num_components: int = 30
+    """Principal components of residual motion (published); at most D are kept."""
+    weight_moments: float = 0.5
+    """Weight of moment matching (published README `weight_lm`)."""
+    max_seq_len: int = 16
+    """Frames in a clip; legacy form only (published)."""
+    d_update_epoch: int = 100
+    """Epochs after which the critic scores one step more; legacy form only (published)."""
+    min_window: int = 16
+    """Shortest window of a step, in frames; default form only (our choice)."""
+    max_window: int = 64
+    """Longest window of a step, in frames; default form only (our choice: what is generated at use)."""
+    moment_lags: tuple[int, ...] = (0, 1, 2, 4, 8, 16, 32)
+    """Frames over which moments of the motion are matched, 0 for second differences; default form only."""
+    critic_width: int = 64
+    """Channels of the temporal critic; default form only."""
+    weight_penalty: float = 1.0
+    """Half of gamma of the gradient penalty on real data (Mescheder et al. 2018); default form only."""
+    penalty_every: int = 4
+    """Steps between gradient penalties, each weighted by as much; default form only."""
+    ema_decay: float = 0.999
+    """Decay of the running mean of the generator's weights that is saved for use; default form only."""
+
+    PROFILES: ClassVar[dict[str, dict[str, Any]]] = {
+        "smoke": {},
+        "shipped": {},
+        "colab": {},
+        "full": {},
+    }
+
+    def __post_init__(self) -> None:
+        """Refuse values that mean nothing, naming them."""
+        positive = ("num_clips", "clip_frames", "num_epochs", "epoch_size", "batch_size", "learning_rate", "learning_rate_generator")
+        positive += ("noise_dim", "hidden_dim", "num_layers", "num_components", "d_update_epoch")
+        positive += ("critic_width", "penalty_every")
+        _check(self, positive, ("weight_moments", "weight_penalty"))
+        if self.max_seq_len < 3:
+            raise ValueError(f"max_seq_len must be at least 3, got {self.max_seq_len}")
+        if not self.moment_lags or min(self.moment_lags) < 0:
+            raise ValueError(f"moment_lags must be some of 0, 1, 2, ..., got {self.moment_lags}")
+
+
+@dataclass(frozen=True)
+class FrameInterpolationConfig(Config):
+    """Training of frame interpolation."""
+
+    form: str = "default"
+    """"default": corrected; "legacy": network, losses and order of the public release, flaws included."""
+    seed: int = 0
+    """Seed of weights, batches and noise."""
+    num_clips: int = 256
+    """Clips of synthetic heads that are made when no motion files are given (our choice)."""
+    clip_frames: int = 128
+    """Frames of each of those clips (our choice)."""
+    num_epochs: int = 1000
+    """Epochs (published)."""
+    epoch_size: int = 600
+    """Steps in an epoch (published README; the script's own default is 300)."""
+    batch_size: int = 600
+    """Windows in a step (published README; the script's own default is 100)."""
+    learning_rate: float = 5e-4
+    """Adam, critic (published: one rate for all)."""
+    learning_rate_generator: float = 5e-4
+    """Adam, generator and noise recovery (published: one rate for all)."""
+    beta1: float = 0.9
+    """Adam, first moment (published); the second is 0.999."""
+    constant_share: float = 1.0
+    """Share of the run at full rates; after it they fall linearly towards 0 (published: no schedule)."""
+    noise_dim: int = 100
+    """Noise per frame (published)."""
+    hidden_dim: int = 100
+    """Width of each LSTM (published)."""
+    num_components: int = 30
+    """Principal components in which the departure from the straight path is made; default form only."""
+    weight_lm: float = 10.0
+    """Weight of noise recovery; legacy form only (published)."""
+    weight_recons: float = 0.0
+    """Weight of the L1 to the real window; legacy form only (published)."""
+    max_seq_len: int = 16
+    """Frames in a window; legacy form only (published)."""
+    d_update_epoch: int = 200
+    """Epochs after which the critic scores one step more; legacy form only (published)."""
+    min_window: int = 8
+    """Shortest window of a step, in frames; default form only (our choice)."""
+    max_window: int = 40
+    """Longest window of a step, in frames; default form only (our choice)."""
+    weight_recovery: float = 0.1
+    """Weight of noise recovery; default form only (our choice: more of it makes motion jitter)."""
+    weight_moments: float = 0.5
+    """Weight of moment matching against the real windows of the step; default form only."""
+    moment_lags: tuple[int, ...] = (0, 1, 2, 4, 8, 16)
+    """Frames over which moments of the motion are matched, 0 for second differences; default form only."""
+    weight_best: float = 1.0
+    """Weight of the L1 of the best of several samples, in units of spread; default form only (our choice)."""
+    num_candidates: int = 5
+    """Samples per window of which the best counts; default form only (our choice)."""
+    critic_width: int = 64
+    """Channels of the temporal critic; default form only."""
+    weight_penalty: float = 1.0
+    """Half of gamma of the gradient penalty on real data (Mescheder et al. 2018); default form only."""
+    penalty_every: int = 4
+    """Steps between gradient penalties, each weighted by as much; default form only."""
+    ema_decay: float = 0.999
+    """Decay of the running mean of the generator's weights that is saved for use; default form only."""
+
+    PROFILES: ClassVar[dict[str, dict[str, Any]]] = {
+        "smoke": {},
+        "shipped": {},
+        "colab": {},
+        "full": {},
+    }
+
+    def __post_init__(self) -> None:
+        """Refuse values that mean nothing, naming them."""
+        positive = ("num_clips", "clip_frames", "num_epochs", "epoch_size", "batch_size", "learning_rate", "learning_rate_generator")
+        positive += ("noise_dim", "hidden_dim", "num_components", "d_update_epoch")
+        positive += ("critic_width", "penalty_every", "num_candidates")
+        not_negative = ("weight_moments", "weight_penalty", "weight_lm", "weight_recons", "weight_recovery")
+        _check(self, positive, (*not_negative, "weight_best"))
+        if self.max_seq_len < 3:
+            raise ValueError(f"max_seq_len must be at least 3, got {self.max_seq_len}")
+        if not self.moment_lags or min(self.moment_lags) < 0:
+            raise ValueError(f"moment_lags must be some of 0, 1, 2, ..., got {self.moment_lags}")

@@ -1,0 +1,260 @@
+"""The pipeline: animate, predict, interpolate, reconstruct. Here motion and frame generators meet.
+
+Everything is two steps: make a motion (from a driver, or by a motion generator), then render it. Motion is
+small (60 numbers a frame), so it is made whole; frames are streamed, so memory does not grow with length.
+Pictures at this level are uint8 (H, W, 3); tensors are float32 (N, C, H, W) in [0, 1].
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import islice
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from fommvg_lib.config.base import Config
+from fommvg_lib.frame_generator.interface import FrameGenerator
+from fommvg_lib.motion import Motion, cat, closest_frame, retarget, smooth
+from fommvg_lib.motion_generator.interface import MotionGenerator
+
+EXTRACTION_BATCH = 16
+
+
+@dataclass(frozen=True)
+class AnimateOptions(Config):
+    """How a driver's motion is carried over to the source."""
+
+    mode: str = "relative"
+    """"relative": the driver's change since its reference frame; "absolute": its keypoints themselves."""
+    adapt_scale: bool = True
+    """Relative mode: scale displacements by the ratio of the keypoint hulls' sizes."""
+    best_frame: int | str = 0
+    """Index of the driver's reference frame, or "auto" for the one closest in pose to the source."""
+    gain: float = 1.0
+    """Relative mode: factor on the motion, 1 as published."""
+    smooth: float = 0.0
+    """One-Euro smoothing of the driver's keypoints, see `motion.smooth`; 0 for none."""
+
+    def __post_init__(self) -> None:
+        """Refuse settings that mean nothing."""
+        if self.mode not in ("relative", "absolute"):
+            raise ValueError(f"mode must be relative or absolute, got {self.mode!r}")
+        if self.best_frame != "auto" and (not isinstance(self.best_frame, int) or self.best_frame < 0):
+            raise ValueError(f"best_frame must be auto or a frame number from 0, got {self.best_frame!r}")
+        if not self.gain >= 0:
+            raise ValueError(f"gain must be >= 0, got {self.gain}")
+        if not self.smooth >= 0:
+            raise ValueError(f"smooth must be >= 0, got {self.smooth}")
+
+
+def to_tensor(images: np.ndarray, num_channels: int = 3) -> Tensor:
+    """Turn uint8 pictures (N, H, W, 3) into float32 frames (N, C, H, W) in [0, 1]; C = 1 takes the mean."""
+    frames = torch.from_numpy(np.ascontiguousarray(images)).permute(0, 3, 1, 2).float() / 255
+    return frames if num_channels == 3 else frames.mean(1, keepdim=True)
+
+
+def to_images(frames: Tensor) -> np.ndarray:
+    """Turn frames (N, C, H, W) in [0, 1] into uint8 pictures (N, H, W, 3), rounded; grey is repeated."""
+    array = (frames.float() * 255).round().clamp(0, 255).byte().permute(0, 2, 3, 1).cpu().numpy()
+    return np.repeat(array, 3, axis=3) if array.shape[3] == 1 else array
+
+
+def extract_motion(
+    model: FrameGenerator, images: Iterable[np.ndarray], batch: int = EXTRACTION_BATCH
+) -> Motion:
+    """Find the keypoints of a stream of pictures.
+
+    Args:
+        model: the frame generator.
+        images: uint8 (H, W, 3) each, of the model's size.
+        batch: how many go through the detector at once.
+
+    Returns:
+        (T,) frames of motion on the CPU.
+
+    Raises:
+        ValueError: if there is no picture.
+    """
+    parts, images = [], iter(images)
+    while chunk := list(islice(images, batch)):
+        parts.append(model.extract(to_tensor(np.stack(chunk), model.num_channels)).to("cpu"))
+    if not parts:
+        raise ValueError("there is no frame to extract motion from")
+    return cat(parts)
+
+
+def render_video(model: FrameGenerator, image: np.ndarray, motion: Motion) -> Iterator[np.ndarray]:
+    """Render a source picture under an absolute motion (T,); yields T pictures, one by one."""
+    source = model.encode(to_tensor(image[None], model.num_channels)[0])
+    for frames in model.render(source, motion):
+        yield from to_images(frames)
+
+
+def carry_over(kp_source: Motion, kp_driving: Motion, options: AnimateOptions, fps: float = 25.0) -> Motion:
+    """Turn a driver's motion (T,) into the source's: smoothing, reference frame, retargeting.
+
+    With a reference frame i > 0 the published demo renders backward and forward from it and joins the two
+    halves; as both halves are relative to frame i, that equals taking frame i as the initial one.
+
+    Raises:
+        ValueError: if the reference frame is beyond the driver's end.
+    """
+    kp_driving = smooth(kp_driving, fps, options.smooth)
+    index = closest_frame(kp_source, kp_driving) if options.best_frame == "auto" else int(options.best_frame)
+    if index >= len(kp_driving):
+        raise ValueError(f"best frame {index} is beyond the driver's {len(kp_driving)} frames")
+    initial = kp_driving[index : index + 1]
+    return retarget(kp_source, kp_driving, initial, options.mode, options.adapt_scale, options.gain)
+
+
+def animate(
+    model: FrameGenerator,
+    image: np.ndarray,
+    driving: Iterable[np.ndarray],
+    options: AnimateOptions | None = None,
+    fps: float = 25.0,
+) -> Iterator[np.ndarray]:
+    """Animate a source picture by a driving video.
+
+    Args:
+        model: the frame generator.
+        image: the source, uint8 (S, S, 3) of the model's size.
+        driving: the driver's pictures, same size; read once, in order.
+        options: see `AnimateOptions`.
+        fps: the driver's frame rate, for smoothing.
+
+    Yields:
+        uint8 (S, S, 3), one for each driving frame.
+
+    Source: Siarohin et al. 2019, Sec. 3.3.
+    """
+    kp_source = extract_motion(model, [image])
+    motion = carry_over(kp_source, extract_motion(model, driving), options or AnimateOptions(), fps)
+    yield from render_video(model, image, motion)
+
+
+def complete_motion(
+    generator: MotionGenerator, given: dict[int, Motion], num_frames: int, num_samples: int, seed: int
+) -> list[Motion]:
+    """Complete a motion of which some frames are given.
+
+    Args:
+        generator: the motion generator.
+        given: motion of one frame (leading axis of length 1) by frame number.
+        num_frames: T, the given ones included.
+        num_samples: how many completions.
+        seed: of all randomness.
+
+    Returns:
+        `num_samples` motions (T,); given frames are as given.
+
+    Raises:
+        ValueError: if the generator does not support this pattern of known frames.
+    """
+    some = next(iter(given.values()))
+    known = torch.zeros(1, num_frames, dtype=torch.bool)
+    vectors = torch.full((1, num_frames, some.vectors().shape[-1]), float("nan"))
+    for index, motion in given.items():
+        known[0, index] = True
+        vectors[0, index] = motion.vectors().float().cpu().reshape(-1)
+    if not generator.supports(known):
+        pattern = ", ".join(str(index) for index in sorted(given))
+        raise ValueError(
+            f"the {generator.kind} motion generator cannot make {num_frames} frames from frames {pattern}"
+        )
+    randomness = torch.Generator().manual_seed(seed)
+    completed = generator.complete(vectors, known, num_samples, randomness)  # (S, 1, T, D)
+    return [Motion.from_vectors(sample[0], some.num_kp) for sample in completed]
+
+
+def predict_motions(
+    model: FrameGenerator,
+    generator: MotionGenerator,
+    past: list[np.ndarray],
+    num_frames: int,
+    num_samples: int = 1,
+    seed: int = 0,
+) -> list[Motion]:
+    """Invent `num_frames` new frames of motion after the given pictures (video prediction).
+
+    Returns:
+        `num_samples` motions (len(past) + num_frames,).
+    """
+    motion = extract_motion(model, past)
+    given = {index: motion[index : index + 1] for index in range(len(past))}
+    return complete_motion(generator, given, len(past) + num_frames, num_samples, seed)
+
+
+def interpolate_motions(
+    model: FrameGenerator,
+    generator: MotionGenerator,
+    keyframes: dict[int, np.ndarray],
+    num_samples: int = 1,
+    seed: int = 0,
+) -> list[Motion]:
+    """Invent the motion between given pictures (frame interpolation).
+
+    Args:
+        model: the frame generator.
+        generator: the motion generator.
+        keyframes: pictures by frame number; the least number must be 0, the largest ends the motion.
+        num_samples: how many.
+        seed: of all randomness.
+
+    Returns:
+        `num_samples` motions (T,), T being the largest frame number + 1.
+    """
+    given = {index: extract_motion(model, [image]) for index, image in sorted(keyframes.items())}
+    return complete_motion(generator, given, max(given) + 1, num_samples, seed)
+
+
+def render_between(
+    model: FrameGenerator, keyframes: dict[int, np.ndarray], motion: Motion, blend: bool = True
+) -> Iterator[np.ndarray]:
+    """Render a motion between given pictures.
+
+    Args:
+        model: the frame generator.
+        keyframes: pictures by frame number.
+        motion: (T,).
+        blend: mix the renders of the two neighbouring keyframes linearly in time, so that each keyframe's own
+            picture appears in its place; without, all is rendered from the first (as published).
+
+    Yields:
+        T pictures.
+    """
+    places = sorted(keyframes)
+    if not blend:
+        yield from render_video(model, keyframes[places[0]], motion)
+        return
+    for before, after in zip(places, places[1:], strict=False):
+        last = after if after == places[-1] else after - 1  # a keyframe in the middle opens the next stretch
+        part = motion[before : last + 1]
+        forward = render_video(model, keyframes[before], part)
+        backward = render_video(model, keyframes[after], part)
+        for step, (a, b) in enumerate(zip(forward, backward, strict=True)):
+            yield _mix(a, b, step / (after - before))
+
+
+def _mix(first: np.ndarray, second: np.ndarray, weight: float) -> np.ndarray:
+    mixed = (1 - weight) * first.astype(np.float32) + weight * second.astype(np.float32)
+    return np.rint(mixed).astype(np.uint8)
+
+
+def reconstruct(
+    model: FrameGenerator, images: Iterable[np.ndarray]
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Rebuild a clip from its first frame and its own motion; yields (real, rebuilt) pairs, streamed.
+
+    Source: Siarohin et al. 2019, Sec. 4 (reconstruction protocol: absolute keypoints, source = frame 0).
+    """
+    images, source = iter(images), None
+    while chunk := list(islice(images, EXTRACTION_BATCH)):
+        frames = to_tensor(np.stack(chunk), model.num_channels)
+        source = source or model.encode(frames[0])
+        motion = model.extract(frames)
+        rebuilt = (image for batch in model.render(source, motion) for image in to_images(batch))
+        yield from zip(chunk, rebuilt, strict=True)

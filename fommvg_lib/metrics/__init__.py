@@ -1,0 +1,1 @@
+"""Metrics: how far generated motion and video are from real ones."""

@@ -1,0 +1,207 @@
+"""Losses of the motion generators.
+
+Published terms (`vp_...`, `fi_...`) reproduce the public FOMMVG release; the corrected forms train with the
+rest. Motion is (B, T, D), scores of any shape; every loss is a scalar mean unless it says otherwise.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from fommvg_lib.motion_generator.networks import PublishedInterpolation, PublishedPrediction
+
+Critic = Callable[..., Tensor]
+
+
+def active_steps(epoch: int, epochs_per_step: int, maximum: int) -> int:
+    """Give D_len, how many steps the published critics score in an epoch: one more every so many epochs.
+
+    Source: FOMMVG release, `min(maximum, floor(epoch / epochs_per_step) + 1)`.
+    """
+    return min(maximum, epoch // epochs_per_step + 1)
+
+
+def lsgan_generator(fake: Tensor) -> Tensor:
+    """Least-squares GAN, generator's side: mean (D(fake) - 1)^2 (Mao et al. 2017, Eq. 9)."""
+    return (fake - 1).square().mean()
+
+
+def lsgan_discriminator(real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor]:
+    """Least-squares GAN, critic's side: mean (D(real) - 1)^2 and mean D(fake)^2; used at half their sum."""
+    return (real - 1).square().mean(), fake.square().mean()
+
+
+def moment_matching(mean: Tensor, variance: Tensor, stdev: Tensor, form: str = "fixed") -> Tensor:
+    """Pull the coefficients' moments to N(0, stdev^2), summed over components.
+
+    `fixed` is the Gaussian KL that was meant: 1/2 sum [(v + m^2) / s^2 - 1 + ln(s^2 / v)]. `legacy` is the
+    published one, which takes variance and deviation for log-variances:
+    sum [(s - v) / 2 + (e^v + m^2) / (2 e^s) - 1/2].
+
+    Args:
+        mean: (..., C) of the coefficients.
+        variance: (..., C) of the coefficients.
+        stdev: (..., C) of the real ones.
+        form: "fixed" or "legacy".
+
+    Raises:
+        ValueError: for another form.
+    """
+    if form == "legacy":
+        return kl_log_variance(mean, variance, torch.zeros_like(mean), stdev)
+    if form != "fixed":
+        raise ValueError(f"form {form!r} is neither fixed nor legacy")
+    wanted = stdev.square()
+    return 0.5 * ((variance + mean.square()) / wanted - 1 + (wanted / variance.clamp_min(1e-12)).log()).sum()
+
+
+def kl_log_variance(mean: Tensor, log_variance: Tensor, mean_to: Tensor, log_variance_to: Tensor) -> Tensor:
+    """KL divergence of diagonal Gaussians given by log-variances, summed over all components."""
+    spread = (log_variance.exp() + (mean - mean_to).square()) / (2 * log_variance_to.exp())
+    return ((log_variance_to - log_variance) / 2 + spread - 0.5).sum()
+
+
+def lag_moments(path: Tensor, lags: Sequence[int]) -> tuple[Tensor, Tensor]:
+    """Give mean and variance of what a path does in so many frames; lag 0 stands for second differences.
+
+    Args:
+        path: (B, T, C).
+        lags: in frames; those of T or more are left out.
+
+    Returns:
+        Two tensors (number of lags used, C), over batch and time.
+    """
+    means, variances = [], []
+    for lag in lags:
+        if lag >= path.shape[1]:
+            continue
+        moved = path[:, lag:] - path[:, :-lag] if lag else path.diff(n=2, dim=1)
+        flat = moved.flatten(0, 1)
+        means.append(flat.mean(dim=0))
+        variances.append(flat.var(dim=0))
+    return torch.stack(means), torch.stack(variances)
+
+
+def best_of(candidates: Tensor, real: Tensor) -> Tensor:
+    """Mean over the batch of the smallest L1 distance among S candidates (S, B, T, C) to real (B, T, C)."""
+    return (candidates - real).abs().mean(dim=(2, 3)).min(dim=0).values.mean()
+
+
+def noise_recovery(recovered: Tensor, noise: Tensor) -> Tensor:
+    """Minus the mean cosine between the noise and what H recovers of it: keeps samples apart."""
+    return -F.cosine_similarity(recovered, noise, dim=-1).mean()
+
+
+def gradient_penalty(scores: Tensor, real: Tensor) -> Tensor:
+    """Squared gradient of the critic at real data, mean over the batch (Mescheder et al. 2018, R1)."""
+    (gradient,) = torch.autograd.grad(scores.sum(), real, create_graph=True)
+    return gradient.square().flatten(1).sum(dim=1).mean()
+
+
+def vp_generator_terms(
+    network: PublishedPrediction,
+    critic: Critic,
+    x0: Tensor,
+    noise: Tensor,
+    num_scored: int,
+    weight_lm: float,
+    form: str = "legacy",
+) -> dict[str, Tensor]:
+    """Generator's terms of published VP: LSGAN on the first differences, and moment matching.
+
+    Args:
+        network: the generator.
+        critic: scores one difference (..., D).
+        x0: first frames (B, D).
+        noise: (B, T, n).
+        num_scored: D_len, how many of the T differences the critic sees.
+        weight_lm: weight of the moment term.
+        form: of the moment term.
+
+    Returns:
+        loss_G, loss_vae and their weighted sum `total`.
+    """
+    motion, coefficients = network.rollout(x0, noise)
+    loss = lsgan_generator(critic(motion.diff(dim=1)[:, :num_scored]))
+    flat = coefficients.flatten(0, 1)
+    moments = moment_matching(flat.mean(dim=0), flat.var(dim=0), network.stdev, form)
+    return {"loss_G": loss, "loss_vae": moments, "total": loss + weight_lm * moments}
+
+
+def vp_discriminator_terms(
+    network: PublishedPrediction, critic: Critic, real: Tensor, x0: Tensor, noise: Tensor, num_scored: int
+) -> dict[str, Tensor]:
+    """Critic's terms of published VP: all real differences against the first D_len generated ones."""
+    with torch.no_grad():
+        motion, _ = network.rollout(x0, noise)
+    loss_real, loss_fake = lsgan_discriminator(
+        critic(real.diff(dim=1)), critic(motion.diff(dim=1)[:, :num_scored])
+    )
+    return {"loss_D_real": loss_real, "loss_D_fake": loss_fake, "total": 0.5 * (loss_real + loss_fake)}
+
+
+def paired_ends(motion: Tensor, num_scored: int, detach_positions: bool = False) -> Tensor:
+    """Give what the FI critic sees: [x_i, x_{L-1-i}, x_{i+1} - x_i, x_{L-1-i} - x_{L-2-i}] for i < num_scored.
+
+    Args:
+        motion: (B, L, D).
+        num_scored: D_len.
+        detach_positions: cut the two positions from the graph, as the generator's step does.
+
+    Returns:
+        (B, num_scored, 4D).
+    """
+    ahead, back = motion, motion.flip(1)
+    positions = torch.cat([ahead[:, :num_scored], back[:, :num_scored]], dim=-1)
+    steps = torch.cat([ahead.diff(dim=1)[:, :num_scored], -back.diff(dim=1)[:, :num_scored]], dim=-1)
+    return torch.cat([positions.detach() if detach_positions else positions, steps], dim=-1)
+
+
+def fi_generator_terms(
+    network: PublishedInterpolation,
+    critic: Critic,
+    recover: Critic,
+    real: Tensor,
+    x0: Tensor,
+    x1: Tensor,
+    noise: Tensor,
+    num_scored: int,
+    weight_lm: float,
+    weight_recons: float,
+) -> tuple[dict[str, Tensor], Tensor]:
+    """Generator's terms of published FI: softplus GAN, noise recovery at both ends, optional L1.
+
+    Args:
+        network: the generator.
+        critic: scores what `paired_ends` gives.
+        recover: H, frames (..., D) to noise (..., n).
+        real: (B, L, D).
+        x0: first frames (B, D).
+        x1: last frames (B, D).
+        noise: (B, L - 2, n).
+        num_scored: D_len.
+        weight_lm: weight of the noise recovery.
+        weight_recons: weight of the L1.
+
+    Returns:
+        loss_G, loss_motion and their weighted sum `total`; and the generated motion (B, L, D).
+    """
+    fake = network(x0, x1, noise)
+    loss = F.softplus(-critic(paired_ends(fake, num_scored, detach_positions=True))).mean()
+    ends = [slice(None, num_scored), slice(-num_scored, None)]
+    recovered = recover(fake[:, 1:-1])
+    recovered, wanted = (torch.cat([x[:, end] for end in ends], dim=1) for x in (recovered, noise))
+    loss_motion = noise_recovery(recovered, wanted)
+    total = loss + weight_lm * loss_motion + weight_recons * (real - fake).abs().mean()
+    return {"loss_G": loss, "loss_motion": loss_motion, "total": total}, fake
+
+
+def fi_discriminator_terms(critic: Critic, real: Tensor, fake: Tensor, num_scored: int) -> dict[str, Tensor]:
+    """Critic's terms of published FI, on the motion the generator's step made."""
+    loss_real = F.softplus(-critic(paired_ends(real, num_scored))).mean()
+    loss_fake = F.softplus(critic(paired_ends(fake.detach(), num_scored))).mean()
+    return {"loss_D_real": loss_real, "loss_D_fake": loss_fake, "total": 0.5 * (loss_real + loss_fake)}

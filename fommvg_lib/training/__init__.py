@@ -1,0 +1,1 @@
+"""Training: one engine, and one recipe for each thing that trains."""

@@ -1,0 +1,99 @@
+"""From the words of a command or a notebook to a recipe: config, data, recipe."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from fommvg_lib.clips import SyntheticClips, open_clips
+from fommvg_lib.config.base import Config
+from fommvg_lib.config.fomm import FommConfig
+from fommvg_lib.config.motion import FrameInterpolationConfig, VideoPredictionConfig
+from fommvg_lib.config.presets import load_config
+from fommvg_lib.files import InputError
+from fommvg_lib.frame_generator import load_frame_generator
+from fommvg_lib.frame_generator.interface import FrameGenerator
+from fommvg_lib.generate import extract_motion
+from fommvg_lib.motion_files import MotionClip, load_motion_set
+from fommvg_lib.training.recipe import Recipe
+from fommvg_lib.training.recipes.fomm import FommRecipe
+from fommvg_lib.training.recipes.frame_interpolation import FrameInterpolationRecipe
+from fommvg_lib.training.recipes.video_prediction import VideoPredictionRecipe
+from fommvg_lib.weights import DEFAULTS, find_weights
+
+CONFIGS: dict[str, type[Config]] = {
+    "fomm": FommConfig,
+    "vp": VideoPredictionConfig,
+    "fi": FrameInterpolationConfig,
+}
+
+SYNTHETIC = "synthetic"
+
+
+def read_config(kind: str, config: str | None, profile: str | None, assignments: list[str]) -> Config:
+    """Build a config from a preset or YAML file, or from a profile, and `key=value` changes.
+
+    Raises:
+        InputError: for an unknown preset, an unreadable file, or a change that does not fit.
+    """
+    if config is None:
+        return CONFIGS[kind].from_profile(profile or "smoke").with_assignments(assignments)
+    if kind != "fomm":
+        raise InputError(f"{config}: presets and YAML files are for fomm; {kind} takes --profile")
+    return load_config(config).with_assignments(assignments)
+
+
+def build_recipe(
+    kind: str, config: Config, data: str | Path, device: torch.device, num_workers: int = 0
+) -> Recipe:
+    """Build what trains.
+
+    Args:
+        kind: "fomm", "vp" or "fi".
+        config: of that kind.
+        data: a clip folder (fomm) or a folder of motion files (vp, fi), or "synthetic".
+        device: where it trains.
+        num_workers: processes that prepare frames (fomm).
+
+    Raises:
+        InputError: if the data cannot be used.
+    """
+    if kind == "fomm":
+        train, test = (open_clips(data, split, config.size) for split in ("train", "test"))
+        return FommRecipe(config, train, test, device, num_workers)
+    recipe = {"vp": VideoPredictionRecipe, "fi": FrameInterpolationRecipe}[kind]
+    if str(data) == SYNTHETIC:
+        model = load_frame_generator(find_weights(DEFAULTS["fomm"]))
+        clips = synthetic_motion(model, "train", config.num_clips, config.clip_frames)
+    else:
+        clips = load_motion_set(data)
+    return recipe(config, clips, device)
+
+
+def synthetic_motion(
+    model: FrameGenerator, split: str, num_clips: int, num_frames: int, seed: int = 0, show: Any = iter
+) -> list[MotionClip]:
+    """Extract the motion of synthetic heads with a frame generator.
+
+    Args:
+        model: whose keypoints.
+        split: "train" or "test" identities.
+        num_clips: how many clips, each of another identity while there are enough.
+        num_frames: frames of each.
+        seed: of the heads.
+        show: wraps the list of clips, for a progress bar.
+
+    Returns:
+        One motion clip for each.
+    """
+    clips = SyntheticClips(split, model.size, num_frames, seed, num_identities=num_clips)
+    made = []
+    for index in show(range(len(clips))):
+        motion = extract_motion(model, clips.frames(index, range(num_frames)))
+        frame_size = (model.size, model.size)
+        made.append(MotionClip(motion, clips.fps(index), frame_size, clips.names[index], "", model.weights_hash))
+    return made
+
+

@@ -1,0 +1,220 @@
+"""Training frame interpolation.
+
+A step: generator and noise recovery, then the critic on the same generated motion, as published. Default form:
+windows of changing length, conditioned on their own two ends; the loss adds moment matching and the distance of
+the best of several samples. Legacy form: two random frames of the video as ends, unrelated to the real window.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from fommvg_lib.config.motion import FrameInterpolationConfig
+from fommvg_lib.metrics.motion import best_of_n_l1, motion_frechet
+from fommvg_lib.motion_files import MotionClip
+from fommvg_lib.motion_generator.frame_interpolation import (
+    FrameInterpolation,
+    interpolation_condition,
+    noise_recoverer,
+)
+from fommvg_lib.motion_generator.linear import LinearMotion
+from fommvg_lib.motion_generator.networks import MLP, TemporalCritic
+from fommvg_lib.motion_losses import (
+    active_steps,
+    best_of,
+    fi_discriminator_terms,
+    fi_generator_terms,
+    lag_moments,
+    lsgan_generator,
+    moment_matching,
+    noise_recovery,
+)
+from fommvg_lib.packed_motion import PackedMotion
+from fommvg_lib.training.recipes.motion import (
+    STREAM_CHECK,
+    STREAM_NOISE,
+    MotionBatch,
+    MotionFeatures,
+    MotionRecipe,
+    averaged_copy,
+    critic_terms,
+    fit_space,
+    seeded,
+)
+
+NUM_CHECK_FRAMES = (12, 32)
+NUM_CHECK_SAMPLES = 5
+
+
+class FrameInterpolationRecipe(MotionRecipe):
+    """The recipe of `train fi`."""
+
+    kind = "fi"
+    config: FrameInterpolationConfig
+
+    def __init__(
+        self,
+        config: FrameInterpolationConfig,
+        data: Sequence[MotionClip] | PackedMotion,
+        device: torch.device | str = "cpu",
+    ) -> None:
+        super().__init__(config, data, device)
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(config.seed)
+            self.model = self._build_model()
+            self._fit()
+            critic, recover = self._build_critic()
+        self.add_network("model", self.model)
+        self.add_network("recover", recover)
+        self.add_network("critic", critic)
+        if not self.is_legacy:
+            self.add_network("average", averaged_copy(self.model))
+        parameters = [*self.model.parameters(), *recover.parameters()]
+        self.add_optimizer("generator", parameters, config.learning_rate_generator)
+        self.add_optimizer("critic", list(critic.parameters()), config.learning_rate)
+
+    def _build_model(self) -> FrameInterpolation:
+        config, train = self.config, self.train
+        return FrameInterpolation(
+            train.num_dims, train.num_kp, config.form, config.noise_dim, config.hidden_dim,
+            min(config.num_components, train.num_dims), train.fps, train.weights_hash,
+        )  # fmt: skip
+
+    def _fit(self) -> None:
+        """Set what the training set decides: scaling, components, units of the critic's features."""
+        if self.is_legacy:
+            return
+        fit_space(self.model.scaling, self.model.basis, self.train, self.longest, departures=True)
+        with torch.no_grad():
+            windows = self.train.every_window(self.longest)
+            path = self._real_path(windows)[1]
+            self.features = MotionFeatures(path).to(self.device)
+            size = (path - _straight(path)).square().mean(dim=(0, 1)).sqrt()
+            self.model.network.decode.layers[-1].weight.mul_(size[:, None].to("cpu"))
+
+    def _build_critic(self) -> tuple[nn.Module, nn.Module]:
+        num_dims, config = self.train.num_dims, self.config
+        if self.is_legacy:
+            return MLP(4 * num_dims, 100, 1), noise_recoverer(num_dims, config.noise_dim)
+        num_components = len(self.model.basis)
+        critic = TemporalCritic(4 * num_components + 1, 2 * num_dims, config.critic_width)
+        return critic, MLP(3 * num_components, config.noise_dim, config.noise_dim)
+
+    def _real_path(self, windows: Tensor) -> tuple[Tensor, Tensor]:
+        """Give both ends (B, 2, D), represented, and coefficients (B, T, C) of real windows."""
+        seen = self.model.scaling.represent(windows, windows[:, 0])
+        return seen[:, [0, -1]], self.model.scaling.displacement(seen) @ self.model.basis.T
+
+    def draw_batch(self, step: int, generator: torch.Generator) -> MotionBatch:
+        """Draw the windows of a step."""
+        if not self.is_legacy:
+            return super().draw_batch(step, generator)
+        windows, clips = self.train.draw(self.config.batch_size, self.config.max_seq_len, generator)
+        frames = torch.stack([self.train.draw_frames(clips, generator) for _ in range(2)], dim=1)
+        return MotionBatch(windows.to(self.device), frames.to(self.device))
+
+    def step(self, batch: MotionBatch, step: int) -> dict[str, Tensor]:
+        """Update generator and noise recovery, then the critic."""
+        self.set_rates(step)
+        terms = self._legacy_step(batch, step) if self.is_legacy else self._default_step(batch, step)
+        return {name: term.detach() for name, term in terms.items() if name != "total"}
+
+    def _default_step(self, batch: MotionBatch, step: int) -> dict[str, Tensor]:
+        config, critic = self.config, self.networks["critic"]
+        ends, real = self._real_path(batch.windows)
+        condition = interpolation_condition(self.model.scaling, ends)
+        count, (batch_size, num_frames) = config.num_candidates, batch.windows.shape[:2]
+        noise = self.randn(step, STREAM_NOISE, count, batch_size, num_frames, config.noise_dim)
+        departure = self.model.network(condition.repeat(count, 1), noise.flatten(0, 1))
+        candidates = departure.unflatten(0, (count, batch_size)) + _straight(real)  # (S, B, T, C)
+        fake, driven = candidates[0], noise[0]
+        terms = {
+            "loss_G": lsgan_generator(critic(self._critic_features(fake), condition)),
+            "loss_moments": self._moment_loss(candidates.flatten(0, 1), real),
+            "loss_recovery": noise_recovery(self.networks["recover"](self.features(fake)), driven[:, 1:-1]),
+            "loss_best": best_of(candidates / self.features.place, real / self.features.place),
+        }
+        weights = (1.0, config.weight_moments, config.weight_recovery, config.weight_best)
+        self._update("generator", sum(w * term for w, term in zip(weights, terms.values(), strict=True)))
+        self.average_weights(self.model, self.networks["average"], step)
+        weight = config.weight_penalty * config.penalty_every * (step % config.penalty_every == 0)
+        features = (self._critic_features(path) for path in (real, fake.detach()))
+        scored = critic_terms(critic, *features, condition, weight)
+        self._update("critic", scored["total"])
+        return {**terms, **scored}
+
+    def _critic_features(self, path: Tensor) -> Tensor:
+        """Give features (B, T - 2, 4C + 1): place, velocity, acceleration, departure, time."""
+        departure = (path - _straight(path))[:, 1:-1] / self.features.place
+        time = torch.linspace(-1, 1, path.shape[1], device=path.device)[1:-1, None].expand(len(path), -1, 1)
+        return torch.cat([self.features(path), departure, time], dim=-1)
+
+    def _moment_loss(self, fake: Tensor, real: Tensor) -> Tensor:
+        lags = [lag for lag in self.config.moment_lags if lag < real.shape[1] - 1]
+        mean, variance = lag_moments(fake, lags)
+        wanted_mean, wanted = lag_moments(real, lags)
+        return moment_matching(mean - wanted_mean, variance, wanted.sqrt().clamp_min(1e-4)) / mean.numel()
+
+    def _update(self, name: str, loss: Tensor) -> None:
+        optimizer = self.optimizers[name]
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        optimizer.step()
+
+    def _legacy_step(self, batch: MotionBatch, step: int) -> dict[str, Tensor]:
+        config, critic = self.config, self.networks["critic"]
+        epoch = step // config.epoch_size
+        num_scored = active_steps(epoch, config.d_update_epoch, config.max_seq_len // 2)
+        noise = self.randn(step, STREAM_NOISE, len(batch.windows), config.max_seq_len - 2, config.noise_dim)
+        terms, fake = fi_generator_terms(
+            self.model.network, critic, self.networks["recover"], batch.windows, *batch.frames.unbind(dim=1),
+            noise, num_scored, config.weight_lm, config.weight_recons,
+        )  # fmt: skip
+        self._update("generator", terms["total"])
+        scored = fi_discriminator_terms(critic, batch.windows, fake, num_scored)
+        self._update("critic", scored["total"])
+        return {**terms, **scored}
+
+    def _generate(self, windows: Tensor, num_samples: int) -> tuple[Tensor, Tensor]:
+        """Interpolate held-out windows (N, T, D): samples (S, N, T, D) and the straight path (N, T, D)."""
+        model = self.networks["model" if self.is_legacy else "average"]
+        known = torch.zeros(windows.shape[:2], dtype=torch.bool)
+        known[:, [0, -1]] = True
+        samples = model.complete(windows, known, num_samples, seeded(self.config.seed, 0, STREAM_CHECK))
+        return samples, LinearMotion(self.train.num_dims, self.train.num_kp).complete(windows, known)[0]
+
+    def validate(self, step: int) -> dict[str, float]:
+        """Compare held-out windows of 12 and 32 frames with the best of 5 samples, beside the straight path.
+
+        `best_of_5_T` is the L1 over the straight path's, `frechet_velocity_T` the Fréchet distance of velocities
+        over the straight path's, each for keypoint places and for all D numbers.
+        """
+        figures = {}
+        for length in NUM_CHECK_FRAMES:
+            real = self.held_out_windows(length)
+            samples, straight = self._generate(real, NUM_CHECK_SAMPLES)
+            unknown = torch.ones(real.shape[:2], dtype=torch.bool)
+            unknown[:, [0, -1]] = False
+            for name, part in (("value", slice(0, 2 * self.train.num_kp)), ("all", slice(None))):
+                best = best_of_n_l1(real[..., part], samples[..., part], unknown)
+                base = best_of_n_l1(real[..., part], straight[None, ..., part], unknown)
+                ours, line = (motion_frechet(real[..., part], x[..., part]) for x in (samples[0], straight))
+                figures[f"best_of_5_{length}_{name}"] = best / base
+                figures[f"frechet_velocity_{length}_{name}"] = ours.velocity / line.velocity
+        return figures
+
+    def pictures(self, step: int) -> dict[str, np.ndarray]:
+        """Draw keypoint tracks of one held-out window and two interpolations of it."""
+        real = self.held_out_windows(NUM_CHECK_FRAMES[-1])[:1]
+        samples = self._generate(real, 2)[0][:, 0]
+        return {"tracks": self.tracks({"real": real[0], "sample 1": samples[0], "sample 2": samples[1]})}
+
+
+def _straight(path: Tensor) -> Tensor:
+    """Give the straight path (B, T, C) between the ends of a path."""
+    fraction = torch.linspace(0, 1, path.shape[1], device=path.device, dtype=path.dtype)[:, None]
+    return torch.lerp(path[:, :1], path[:, -1:], fraction)

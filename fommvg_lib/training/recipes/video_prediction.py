@@ -1,0 +1,193 @@
+"""Training video prediction.
+
+A step, in the published order: generator on LSGAN and moment matching; then new noise from the updated generator,
+and the critic. Default form: windows of changing length, each conditioned on its own first frame. Legacy form:
+clips of 16 frames, a random frame of the same video as x_0, a critic that sees single differences.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from fommvg_lib.config.motion import VideoPredictionConfig
+from fommvg_lib.metrics.motion import drift, frozen_share, motion_frechet
+from fommvg_lib.motion_files import MotionClip
+from fommvg_lib.motion_generator.networks import MLP, TemporalCritic
+from fommvg_lib.motion_generator.video_prediction import VideoPrediction
+from fommvg_lib.motion_losses import (
+    active_steps,
+    lag_moments,
+    lsgan_generator,
+    moment_matching,
+    vp_discriminator_terms,
+    vp_generator_terms,
+)
+from fommvg_lib.packed_motion import PackedMotion
+from fommvg_lib.pca import fit_residual_pca
+from fommvg_lib.training.recipes.motion import (
+    STREAM_CHECK,
+    STREAM_CRITIC,
+    STREAM_NOISE,
+    MotionBatch,
+    MotionFeatures,
+    MotionRecipe,
+    averaged_copy,
+    critic_terms,
+    fit_space,
+    seeded,
+)
+
+NUM_CHECK_FRAMES = 60
+
+
+class VideoPredictionRecipe(MotionRecipe):
+    """The recipe of `train vp`."""
+
+    kind = "vp"
+    config: VideoPredictionConfig
+
+    def __init__(
+        self,
+        config: VideoPredictionConfig,
+        data: Sequence[MotionClip] | PackedMotion,
+        device: torch.device | str = "cpu",
+    ) -> None:
+        super().__init__(config, data, device)
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(config.seed)
+            self.model = self._build_model()
+            self._fit()
+            critic = self._build_critic()
+        self.add_network("model", self.model)
+        self.add_network("critic", critic)
+        if not self.is_legacy:
+            self.add_network("average", averaged_copy(self.model))
+        self.add_optimizer("generator", list(self.model.parameters()), config.learning_rate_generator)
+        self.add_optimizer("critic", list(critic.parameters()), config.learning_rate)
+
+    def _build_model(self) -> VideoPrediction:
+        config, train = self.config, self.train
+        return VideoPrediction(
+            train.num_dims, train.num_kp, config.form, config.noise_dim, config.hidden_dim,
+            min(config.num_components, train.num_dims), config.num_layers, train.fps, train.weights_hash,
+        )  # fmt: skip
+
+    def _fit(self) -> None:
+        """Set what the training set decides: scaling, components, moments at each lag."""
+        if self.is_legacy:
+            self._clips = self.train.every_window(self.config.max_seq_len)
+            network = self.model.network
+            pca = fit_residual_pca(self._clips, len(network.components))
+            network.components.copy_(torch.from_numpy(pca.components))
+            network.stdev.copy_(torch.from_numpy(pca.stdev))
+            return
+        fit_space(self.model.scaling, self.model.basis, self.train, self.longest)
+        with torch.no_grad():
+            path = self._real_path(self.train.every_window(self.longest))[1]
+        self._lags = tuple(lag for lag in self.config.moment_lags if lag < self.longest)
+        self._stdev = lag_moments(path, self._lags)[1].sqrt().clamp_min(1e-4).to(self.device)
+        self.features = MotionFeatures(path).to(self.device)
+        with torch.no_grad():  # start with motion of about the right size
+            self.model.network.decode.layers[-1].weight.mul_(self.features.place[:, None].to("cpu"))
+
+    def _build_critic(self) -> nn.Module:
+        num_dims = self.train.num_dims
+        if self.is_legacy:
+            return MLP(num_dims, num_dims // 2, 1)
+        return TemporalCritic(3 * len(self.model.basis), num_dims, self.config.critic_width)
+
+    def _real_path(self, windows: Tensor) -> tuple[Tensor, Tensor]:
+        """Give condition (B, D) and coefficients (B, T, C) of real windows."""
+        scaling = self.model.scaling
+        seen = scaling.represent(windows, windows[:, 0])
+        return scaling.condition(seen[:, 0]), scaling.displacement(seen) @ self.model.basis.T
+
+    def draw_batch(self, step: int, generator: torch.Generator) -> MotionBatch:
+        """Draw the windows of a step."""
+        if not self.is_legacy:
+            return super().draw_batch(step, generator)
+        windows, clips = self.train.draw(self.config.batch_size, self.config.max_seq_len, generator)
+        frames = self.train.draw_frames(clips, generator)[:, None]
+        return MotionBatch(windows.to(self.device), frames.to(self.device))
+
+    def step(self, batch: MotionBatch, step: int) -> dict[str, Tensor]:
+        """Update the generator, then the critic."""
+        self.set_rates(step)
+        terms = self._legacy_step(batch, step) if self.is_legacy else self._default_step(batch, step)
+        return {name: term.detach() for name, term in terms.items() if name != "total"}
+
+    def _default_step(self, batch: MotionBatch, step: int) -> dict[str, Tensor]:
+        config, critic = self.config, self.networks["critic"]
+        condition, real = self._real_path(batch.windows)
+        shape = (*batch.windows.shape[:2], config.noise_dim)
+        fake = self.model.network(condition, self.randn(step, STREAM_NOISE, *shape))
+        moments = self._moment_loss(fake)
+        loss = lsgan_generator(critic(self.features(fake), condition))
+        self._update("generator", loss + config.weight_moments * moments)
+        self.average_weights(self.model, self.networks["average"], step)
+        with torch.no_grad():
+            fake = self.model.network(condition, self.randn(step, STREAM_CRITIC, *shape))
+        weight = config.weight_penalty * config.penalty_every * (step % config.penalty_every == 0)
+        scored = critic_terms(critic, self.features(real), self.features(fake), condition, weight)
+        self._update("critic", scored["total"])
+        return {"loss_G": loss, "loss_moments": moments, **scored}
+
+    def _moment_loss(self, path: Tensor) -> Tensor:
+        used = [index for index, lag in enumerate(self._lags) if lag < path.shape[1] - 1]
+        mean, variance = lag_moments(path, [self._lags[index] for index in used])
+        return moment_matching(mean, variance, self._stdev[used]) / mean.numel()
+
+    def _update(self, name: str, loss: Tensor) -> None:
+        optimizer = self.optimizers[name]
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        optimizer.step()
+
+    def _legacy_step(self, batch: MotionBatch, step: int) -> dict[str, Tensor]:
+        config, critic, network = self.config, self.networks["critic"], self.model.network
+        num_new = config.max_seq_len - 1
+        num_scored = active_steps(step // config.epoch_size, config.d_update_epoch, num_new)
+        first, shape = batch.frames[:, 0], (len(batch.windows), num_new, config.noise_dim)
+        noise = self.randn(step, STREAM_NOISE, *shape)
+        terms = vp_generator_terms(network, critic, first, noise, num_scored, config.weight_moments, "legacy")
+        self._update("generator", terms["total"])
+        noise = self.randn(step, STREAM_CRITIC, *shape)
+        scored = vp_discriminator_terms(network, critic, batch.windows, first, noise, num_scored)
+        self._update("critic", scored["total"])
+        return {**terms, **scored}
+
+    def _generate(self, windows: Tensor, num_samples: int) -> Tensor:
+        """Predict held-out windows (N, T, D) from their first frames: (S, N, T, D)."""
+        model = self.networks["model" if self.is_legacy else "average"]
+        known = torch.zeros(windows.shape[:2], dtype=torch.bool)
+        known[:, 0] = True
+        generator = seeded(self.config.seed, 0, STREAM_CHECK)
+        return model.complete(windows, known, num_samples, generator)
+
+    def validate(self, step: int) -> dict[str, float]:
+        """Compare 59 predicted frames with held-out motion: values (keypoint places) and all D numbers."""
+        real = self.held_out_windows(NUM_CHECK_FRAMES)
+        generated = self._generate(real, 1)[0]
+        places = slice(0, 2 * self.train.num_kp)
+        figures: dict[str, Any] = {}
+        for name, part in (("value", places), ("all", slice(None))):
+            distance = motion_frechet(real[..., part], generated[..., part])
+            floor = motion_frechet(real[::2, :, part], real[1::2, :, part]) if len(real) > 3 else None
+            for kind in ("displacement", "velocity", "acceleration"):
+                figures[f"frechet_{kind}_{name}"] = getattr(distance, kind)
+                if floor is not None:
+                    figures[f"floor_{kind}_{name}"] = getattr(floor, kind)
+        figures["frozen_share"] = frozen_share(real[..., places], generated[..., places])
+        figures["drift"] = drift(real[..., places], generated[..., places])
+        return figures
+
+    def pictures(self, step: int) -> dict[str, np.ndarray]:
+        """Draw keypoint tracks of one held-out window and two predictions of it."""
+        real = self.held_out_windows(NUM_CHECK_FRAMES)[:1]
+        samples = self._generate(real, 2)[:, 0]
+        return {"tracks": self.tracks({"real": real[0], "sample 1": samples[0], "sample 2": samples[1]})}

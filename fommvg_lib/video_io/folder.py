@@ -1,0 +1,66 @@
+"""A folder of numbered pictures, read like a video file of constant rate."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+
+from fommvg_lib.files import InputError
+from fommvg_lib.video_io.images import IMAGE_SUFFIXES, read_image, resize_image
+from fommvg_lib.video_io.index import FrameIndex, linear_index
+
+FOLDER_FPS = 25.0
+
+
+def list_frames(folder: Path) -> list[Path]:
+    """List the pictures in a folder in natural order: frame2.png stands before frame10.png.
+
+    Raises:
+        InputError: if there is none.
+    """
+    files = [p for p in folder.iterdir() if p.suffix.lower() in IMAGE_SUFFIXES and not p.name.startswith(".")]
+    if not files:
+        raise InputError(f"{folder}: holds no pictures ({', '.join(IMAGE_SUFFIXES)})")
+    return sorted(files, key=_natural_key)
+
+
+def _natural_key(path: Path) -> list[tuple[int, int, str]]:
+    parts = re.split(r"(\d+)", path.name)
+    return [(1, int(part), "") if part.isdecimal() else (0, 0, part.lower()) for part in parts]
+
+
+class FrameFolder:
+    """The counterpart of `VideoFile` for a folder of pictures, all of one size."""
+
+    def __init__(self, path: str | Path, fps: float = FOLDER_FPS) -> None:
+        """List the pictures and read the first."""
+        self.path = Path(path)
+        self.files = list_frames(self.path)
+        self.rate = Fraction(fps).limit_denominator(1001)
+        self.index: FrameIndex = linear_index(len(self.files), self.rate, 0.0)
+        self.height, self.width = read_image(self.files[0]).shape[:2]
+        self.rotation = 0
+        self.has_audio = False
+
+    def close(self) -> None:
+        """Nothing is held open."""
+
+    def decode(self, first: int) -> Iterator[tuple[int, Path]]:
+        """Yield (number, file) from picture `first` on."""
+        yield from enumerate(self.files[first:], first)
+
+    def rgb(self, frame: Path, size: tuple[int, int] | None = None) -> np.ndarray:
+        """Read one picture as uint8 (H, W, 3), resized to `size` = (height, width) if given.
+
+        Raises:
+            InputError: if it cannot be read or differs in size from the first.
+        """
+        pixels = read_image(frame)
+        if pixels.shape[:2] != (self.height, self.width):
+            found = f"{pixels.shape[1]} x {pixels.shape[0]}"
+            raise InputError(f"{frame}: is {found}, the first frame is {self.width} x {self.height}")
+        return pixels if size is None else resize_image(pixels, size)

@@ -1,0 +1,26 @@
+"""Pictures for notebooks, training samples and the results page.
+
+`layout` and `draw` turn frames, motion, flow and masks into uint8 pictures; `plots` gives matplotlib figures;
+`show` puts pictures and videos into a notebook. Nothing here needs a display.
+"""
+
+from fommvg_lib.visualize.draw import draw_keypoints, flow_picture, mask_picture
+from fommvg_lib.visualize.layout import as_frames, enlarge, side_by_side, strip
+from fommvg_lib.visualize.plots import plot_losses, plot_pca_directions, plot_tracks
+from fommvg_lib.visualize.show import figure_picture, show_image, show_video
+
+__all__ = [
+    "as_frames",
+    "draw_keypoints",
+    "enlarge",
+    "figure_picture",
+    "flow_picture",
+    "mask_picture",
+    "plot_losses",
+    "plot_pca_directions",
+    "plot_tracks",
+    "show_image",
+    "show_video",
+    "side_by_side",
+    "strip",
+]

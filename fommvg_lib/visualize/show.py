@@ -1,0 +1,115 @@
+"""Pictures and videos in a notebook's output.
+
+Pictures are shown as PNG (which code hosts render too), videos as HTML5 with the bytes inside the page.
+IPython is imported only when something is shown: the library runs without it.
+"""
+
+from __future__ import annotations
+
+import base64
+import html
+import io
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib.figure import Figure
+from PIL import Image
+
+from fommvg_lib.files import InputError
+from fommvg_lib.visualize.layout import as_frames, enlarge
+
+MAX_VIDEO_BYTES = 5_000_000
+MEDIA_TYPES = {
+    ".mp4": "video/mp4",
+    ".webm": "video/webm",
+    ".gif": "image/gif",
+    ".png": "image/png",
+    ".jpg": "image/jpeg",
+}
+
+
+def figure_picture(figure: Figure, dpi: int = 90) -> np.ndarray:
+    """Draw a figure into uint8 RGB (H, W, 3), without a display."""
+    with io.BytesIO() as stream:
+        figure.savefig(stream, format="png", dpi=dpi)
+        with Image.open(stream) as image:
+            return np.asarray(image.convert("RGB"))
+
+
+def show_image(picture: Any, factor: int = 1) -> Any:
+    """Show a picture or a figure in a notebook.
+
+    Args:
+        picture: uint8 (H, W, C) or (H, W), a float tensor (C, H, W) in [0, 1], or a matplotlib figure.
+        factor: nearest enlargement, for small frames.
+
+    Returns:
+        An `IPython.display.Image`; as a cell's last expression it is shown.
+    """
+    from IPython.display import Image as NotebookImage
+
+    array = figure_picture(picture) if isinstance(picture, Figure) else as_frames(picture)[0]
+    with io.BytesIO() as stream:
+        Image.fromarray(np.ascontiguousarray(enlarge(array, factor))).save(
+            stream, format="png", optimize=True
+        )
+        return NotebookImage(data=stream.getvalue(), format="png")
+
+
+def show_video(path: str | Path, width: int | None = None, caption: str = "") -> Any:
+    """Show a video file in a notebook: looping, muted, its pixels kept sharp when enlarged.
+
+    Args:
+        path: .mp4 or .webm; a .gif, .png or .jpg is shown as an image. At most 5 MB.
+        width: shown width, px of the page; None takes three times that of a frame below 200 px, else its own.
+        caption: a line below.
+
+    Returns:
+        An `IPython.display.HTML`; as a cell's last expression it is shown.
+
+    Raises:
+        InputError: if the file is missing, empty, too large to embed, or of another kind.
+    """
+    from IPython.display import HTML
+
+    return HTML(video_html(path, width, caption))
+
+
+def video_html(path: str | Path, width: int | None = None, caption: str = "") -> str:
+    """Give the HTML that `show_video` shows; same arguments and errors."""
+    path = Path(path)
+    kind = MEDIA_TYPES.get(path.suffix.lower())
+    if kind is None:
+        raise InputError(f"{path}: cannot be shown, expected {', '.join(MEDIA_TYPES)}")
+    if not path.is_file() or path.stat().st_size == 0:
+        raise InputError(f"{path}: no such file, or it is empty")
+    if path.stat().st_size > MAX_VIDEO_BYTES:
+        raise InputError(
+            f"{path}: {path.stat().st_size / 1e6:.1f} MB, at most 5 MB can be shown in a notebook"
+        )
+    source = f"data:{kind};base64,{base64.b64encode(path.read_bytes()).decode('ascii')}"
+    shown = width or _fitting_width(path, kind)
+    style = f"image-rendering: pixelated; max-width: 100%; width: {shown}px" if shown else "max-width: 100%"
+    if kind.startswith("image/"):
+        element = f'<img src="{source}" alt="{html.escape(caption or path.stem)}" style="{style}">'
+    else:
+        element = f'<video src="{source}" style="{style}" controls loop muted autoplay playsinline></video>'
+    below = f"<figcaption>{html.escape(caption)}</figcaption>" if caption else ""
+    return f'<figure style="margin: 0">{element}{below}</figure>'
+
+
+def _fitting_width(path: Path, kind: str) -> int | None:
+    """Three times the width of small frames; None leaves a larger one as it is."""
+    if kind.startswith("image/"):
+        with Image.open(path) as image:
+            own = image.width
+    else:
+        import av  # the decoder is needed for this one question only
+
+        try:
+            with av.open(path) as container:
+                own = container.streams.video[0].width
+        except (av.FFmpegError, IndexError) as error:
+            raise InputError(f"{path}: cannot be read as video ({error})") from error
+    return 3 * own if own < 200 else None

@@ -1,0 +1,50 @@
+"""The doctor: names what is there, what is missing, and where it looked."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import av
+import pytest
+import torch
+
+from fommvg_lib import doctor
+from fommvg_lib.checkpoints import save_weights
+
+
+def rows() -> dict[str, doctor.Row]:
+    return {row.name: row for row in doctor.report()}
+
+
+def test_the_report_names_versions_device_codecs_and_disk():
+    found = rows()
+    assert found["torch"].value == torch.__version__ and found["torch"].ok
+    assert "cores" in found["cpu"].value
+    assert found["libx264"].ok == ("libx264" in av.codecs_available)
+    assert "GB" in found["free disk"].value
+    assert "ipywidgets" in found
+
+
+def test_weights_in_the_cache_are_found_and_broken_ones_named(tmp_path: Path, monkeypatch):
+    monkeypatch.setenv("FOMMVG_WEIGHTS", str(tmp_path))
+    assert str(tmp_path) in rows()["your weights"].value
+    save_weights(tmp_path / "mine", "vp", {}, {"weight": torch.zeros(2)}, {})
+    assert rows()["your weights"].value.startswith("mine: vp")
+    (tmp_path / "mine" / "weights.safetensors").unlink()
+    assert not rows()["your weights"].ok
+
+
+def test_a_missing_codec_is_marked(monkeypatch):
+    monkeypatch.setattr(doctor.av, "codecs_available", frozenset({"aac"}))
+    assert not rows()["libx264"].ok
+    text = doctor.main_text()
+    assert "!!  libx264" in text
+    assert text.splitlines()[-1].startswith("needs attention: ")
+
+
+@pytest.mark.parametrize(
+    ("version", "ok"), [("2.9.1", False), ("2.10.0", True), ("2.13.0+cpu", True), ("3.0", True)]
+)
+def test_torch_older_than_supported_is_marked(monkeypatch, version: str, ok: bool):
+    monkeypatch.setattr(doctor, "versions", lambda: {"torch": version})
+    assert rows()["torch"].ok is ok

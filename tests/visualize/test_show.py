@@ -1,0 +1,69 @@
+"""Showing in notebooks: the bytes are inside, small frames are enlarged, wrong files are refused."""
+
+from __future__ import annotations
+
+import base64
+import io
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+from PIL import Image
+
+from fommvg_lib.files import InputError
+from fommvg_lib.visualize import plot_losses, show_image, show_video
+from fommvg_lib.visualize.show import MAX_VIDEO_BYTES, video_html
+
+
+@pytest.fixture
+def small_video(tmp_path: Path) -> Path:
+    path = tmp_path / "clip.mp4"
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=10)
+        stream.width, stream.height, stream.pix_fmt = 32, 16, "yuv420p"
+        for value in (0, 128, 255):
+            frame = av.VideoFrame.from_ndarray(np.full((16, 32, 3), value, np.uint8))
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+    return path
+
+
+def test_a_video_is_embedded_and_enlarged(small_video: Path):
+    shown = show_video(small_video, caption="a < b").data
+    assert base64.b64encode(small_video.read_bytes()).decode() in shown
+    assert "<video" in shown and "pixelated" in shown and "width: 96px" in shown
+    assert "a &lt; b" in shown
+
+
+def test_a_gif_is_shown_as_an_image(tmp_path: Path):
+    Image.new("P", (300, 200)).save(tmp_path / "clip.gif")
+    shown = video_html(tmp_path / "clip.gif")
+    assert "<img" in shown and "<video" not in shown and "data:image/gif" in shown
+
+
+def test_what_cannot_be_shown_is_refused_in_one_line(tmp_path: Path):
+    (tmp_path / "notes.txt").write_text("text", encoding="utf-8")
+    (tmp_path / "empty.mp4").touch()
+    (tmp_path / "text.mp4").write_text("text", encoding="utf-8")
+    with (tmp_path / "large.mp4").open("wb") as stream:
+        stream.truncate(MAX_VIDEO_BYTES + 1)
+    cases = {
+        "notes.txt": "cannot be shown",
+        "empty.mp4": "empty",
+        "absent.mp4": "no such",
+        "large.mp4": "at most 5",
+    }
+    for name, reason in (cases | {"text.mp4": "cannot be read as video"}).items():
+        with pytest.raises(InputError, match=f"{name}: .*{reason}"):
+            video_html(tmp_path / name)
+
+
+def test_a_picture_is_shown_as_png_at_the_asked_size():
+    shown = show_image(np.full((4, 6, 1), 9, np.uint8), factor=5)
+    with Image.open(io.BytesIO(shown.data)) as image:
+        assert image.size == (30, 20) and image.getpixel((0, 0)) == (9, 9, 9)
+
+
+def test_a_figure_is_shown_as_png():
+    assert show_image(plot_losses([{"step": 0, "total": 1.0}])).data.startswith(b"\x89PNG")
