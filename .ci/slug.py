@@ -19,7 +19,15 @@ HOSTS = (
     r"colab\.research\.google\.com/github/",
     r"img\.shields\.io/github/[\w/]+/",
 )
-PATTERNS = ("*.md", "*.cff", "*.toml", "*.yml", "notebooks/*.ipynb", ".github/workflows/*.yml", "data_prep/*.md")
+PATTERNS = (
+    "*.md",
+    "*.cff",
+    "*.toml",
+    "*.yml",
+    "notebooks/*.ipynb",
+    ".github/workflows/*.yml",
+    "data_prep/*.md",
+)
 SLUG = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+")
 
 

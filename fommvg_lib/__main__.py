@@ -5,6 +5,7 @@ Exit status: 0 done, 2 wrong usage or input (one line, no traceback), 1 anything
 
 from __future__ import annotations
 
+import argparse
 import sys
 
 from fommvg_lib import __version__
@@ -32,7 +33,7 @@ def main(argv: list[str] | None = None) -> int:
     Returns:
         The exit status.
     """
-    args = build_parser().parse_args(argv)
+    args = _parse(argv)
     try:
         return args.run(args) or 0
     except InputError as error:
@@ -41,6 +42,17 @@ def main(argv: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         print(f"fommvg {args.command}: interrupted", file=sys.stderr)
         return 130
+
+
+def _parse(argv: list[str] | None) -> argparse.Namespace:
+    """Parse; the words left over are config changes where the command takes them, else an error."""
+    parser = build_parser()
+    args, rest = parser.parse_known_args(argv)
+    if rest and (not hasattr(args, "assignments") or any(word.startswith("-") for word in rest)):
+        parser.error(f"unrecognized arguments: {' '.join(rest)}")
+    if rest:
+        args.assignments = rest
+    return args
 
 
 if __name__ == "__main__":

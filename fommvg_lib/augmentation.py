@@ -1,8 +1,8 @@
 """Random changes of a pair of frames, the same for both (the public release's augmentation).
 
 The order is fixed: flips, rotation, resize, crop, colour jitter; the jitter's own four steps come in random
-order. Frames are (T, H, W, C), C = 3 or 1, uint8 or float in [0, 1]; what comes in as uint8 goes out as uint8.
-Unlike the release, colours are changed in floating point, without a detour through 8 bits.
+order. Frames are (T, H, W, C), C = 3 or 1, uint8 or float in [0, 1]; what comes in as uint8 goes out as
+uint8. Unlike the release, colours are changed in floating point, without a detour through 8 bits.
 """
 
 from __future__ import annotations
@@ -110,18 +110,20 @@ def shift_hue(frames: np.ndarray, turn: float) -> np.ndarray:
     """
     if frames.shape[-1] == 1:
         return frames
-    value = frames.max(axis=-1)
-    chroma = value - frames.min(axis=-1)
-    red, green, blue = np.moveaxis(frames, -1, 0)
-    divisor = np.where(chroma == 0, 1, chroma)
+    red, green, blue = np.ascontiguousarray(np.moveaxis(frames, -1, 0))
+    value = np.maximum(np.maximum(red, green), blue)
+    chroma = value - np.minimum(np.minimum(red, green), blue)
+    sixths = 1 / np.maximum(
+        chroma, np.finfo(chroma.dtype).tiny
+    )  # where the chroma is 0 the hue has no effect
     hue = np.where(
         value == red,
-        (green - blue) / divisor,
-        np.where(value == green, 2 + (blue - red) / divisor, 4 + (red - green) / divisor),
-    )  # in sixths of a turn
-    hue = hue + 6 * turn
-    shifted = [
-        value - chroma * np.clip(np.minimum(k, 4 - k), 0, 1)
-        for k in ((hue + offset) % 6 for offset in (5, 3, 1))
-    ]
-    return np.stack(shifted, axis=-1).astype(frames.dtype, copy=False)
+        (green - blue) * sixths,
+        np.where(value == green, 2 + (blue - red) * sixths, 4 + (red - green) * sixths),
+    )
+    shifted = np.empty_like(frames)
+    for channel, offset in enumerate((5, 3, 1)):
+        k = hue + (6 * turn + offset)
+        k -= 6 * np.floor(k / 6)
+        shifted[..., channel] = value - chroma * np.clip(np.minimum(k, 4 - k), 0, 1)
+    return shifted

@@ -113,10 +113,16 @@ def _cascade() -> Cascade:
 
 
 def _find_faces(samples: list[np.ndarray], is_thorough: bool) -> list[CropBox]:
-    """Find a face in each sample; those of a size unlike the others are taken for errors and left out."""
-    faces = [face for face in (find_face(sample, is_thorough) for sample in samples) if face is not None]
-    usual = np.median([face.width for face in faces]) if faces else 0
-    return [face for face in faces if usual / 1.6 <= face.width <= usual * 1.6]
+    """Find a face in each sample; those far from the others in size or place are taken for errors."""
+    found = [face for face in (find_face(sample, is_thorough) for sample in samples) if face is not None]
+    if not found:
+        return []
+    boxes = np.array([(face.x + face.width / 2, face.y + face.height / 2, face.width) for face in found])
+    x, y, usual = np.median(boxes, axis=0)
+    is_alike = np.abs(np.log(boxes[:, 2] / usual)) <= np.log(1.6)
+    is_near = np.hypot(boxes[:, 0] - x, boxes[:, 1] - y) <= 1.5 * usual
+    kept = [face for face, is_kept in zip(found, is_alike & is_near, strict=True) if is_kept]
+    return kept or found
 
 
 def find_face(image: np.ndarray, is_thorough: bool = False) -> CropBox | None:

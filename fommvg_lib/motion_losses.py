@@ -125,8 +125,8 @@ def vp_generator_terms(
     Returns:
         loss_G, loss_vae and their weighted sum `total`.
     """
-    motion, coefficients = network.rollout(x0, noise)
-    loss = lsgan_generator(critic(motion.diff(dim=1)[:, :num_scored]))
+    differences, coefficients = network.residual(x0, noise)
+    loss = lsgan_generator(critic(differences[:, :num_scored]))
     flat = coefficients.flatten(0, 1)
     moments = moment_matching(flat.mean(dim=0), flat.var(dim=0), network.stdev, form)
     return {"loss_G": loss, "loss_vae": moments, "total": loss + weight_lm * moments}
@@ -137,10 +137,10 @@ def vp_discriminator_terms(
 ) -> dict[str, Tensor]:
     """Critic's terms of published VP: all real differences against the first D_len generated ones."""
     with torch.no_grad():
-        motion, _ = network.rollout(x0, noise)
-    loss_real, loss_fake = lsgan_discriminator(
-        critic(real.diff(dim=1)), critic(motion.diff(dim=1)[:, :num_scored])
-    )
+        differences, _ = network.residual(x0, noise)
+    both = torch.cat([real.diff(dim=1), differences[:, :num_scored]], dim=1)
+    on_real, on_fake = critic(both).split([real.shape[1] - 1, num_scored], dim=1)
+    loss_real, loss_fake = lsgan_discriminator(on_real, on_fake)
     return {"loss_D_real": loss_real, "loss_D_fake": loss_fake, "total": 0.5 * (loss_real + loss_fake)}
 
 

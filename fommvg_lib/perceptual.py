@@ -12,11 +12,13 @@ from urllib.error import URLError
 import torch
 from torch import Tensor, nn
 
-from fommvg_lib.files import InputError
+from fommvg_lib.files import InputError, sha256
 from fommvg_lib.frame_generator.grid import ImagePyramid
 from fommvg_lib.losses import gradient_l1, l1
 
 VGG19_URL = "https://download.pytorch.org/models/vgg19-dcbb9e9d.pth"
+VGG19_HASH = "dcbb9e9d"
+"""Start of the file's SHA-256, which torch also reads from the name."""
 VGG19_WIDTHS = (64, 128, 256, 512, 512)
 TAPS = (1, 6, 11, 20, 29)
 """relu1_1, relu2_1, relu3_1, relu4_1, relu5_1 (Johnson et al. 2016; the FOMM release's choice)."""
@@ -131,6 +133,8 @@ def load_vgg19() -> Vgg19Features:
         InputError: if they are not there and cannot be fetched, or are damaged.
     """
     path = vgg19_path()
+    if path.is_file() and not sha256(path).startswith(VGG19_HASH):  # torch checks only what it fetches
+        raise InputError(f"{path}: damaged VGG19 weights (sha256 must start with {VGG19_HASH}), remove them")
     try:
         state = torch.hub.load_state_dict_from_url(
             VGG19_URL, map_location="cpu", check_hash=True, weights_only=True

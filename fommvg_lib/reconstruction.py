@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,7 @@ def reconstruct_clips(
     indices: Iterable[int],
     out: str | Path,
     shard: tuple[int, int] = (0, 1),
+    with_png: bool = True,
 ) -> dict[str, Any]:
     """Rebuild clips and write them.
 
@@ -37,6 +39,7 @@ def reconstruct_clips(
         indices: which of them.
         out: gets `<clip>.mp4` (real | rebuilt), `png/<clip>/` (rebuilt, lossless) and the figures.
         shard: (I, N), for the names of the figures' files.
+        with_png: write the lossless frames.
 
     Returns:
         `l1`, `l1_repeat_first`, their `ratio`, `num_frames`, and the `clips`' names.
@@ -45,10 +48,9 @@ def reconstruct_clips(
     rows, names = [], []
     for index in indices:
         name = clips.names[index]
-        with (
-            VideoWriter(out / f"{name}.mp4", clips.fps(index)) as video,
-            VideoWriter(out / "png" / name, 1) as png,
-        ):
+        with ExitStack() as stack:
+            video = stack.enter_context(VideoWriter(out / f"{name}.mp4", clips.fps(index)))
+            png = stack.enter_context(VideoWriter(f"{out}/png/{name}/", 1)) if with_png else None
             error, baseline, count = _reconstruct_one(model, _frames(clips, index), video, png)
         rows.append((name, error, baseline, count))
         names.append(name)
@@ -74,7 +76,7 @@ def _frames(clips: ClipSet, index: int) -> Iterator[np.ndarray]:
         yield from clips.frames(index, np.arange(start, min(start + EXTRACTION_BATCH, total)))
 
 
-def _reconstruct_one(model, frames, video: VideoWriter, png: VideoWriter) -> tuple[float, float, int]:
+def _reconstruct_one(model, frames, video: VideoWriter, png: VideoWriter | None) -> tuple[float, float, int]:
     """Write one clip; give its mean absolute error, that of repeating the first frame, and the count."""
     errors, baselines, first = [], [], None
     for real, rebuilt in reconstruct(model, frames):
@@ -82,5 +84,6 @@ def _reconstruct_one(model, frames, video: VideoWriter, png: VideoWriter) -> tup
         errors.append(np.abs(real.astype(np.int16) - rebuilt).mean() / 255)
         baselines.append(np.abs(real.astype(np.int16) - first).mean() / 255)
         video.write(np.concatenate([real, rebuilt], axis=1))
-        png.write(rebuilt)
+        if png is not None:
+            png.write(rebuilt)
     return float(np.mean(errors)), float(np.mean(baselines)), len(errors)

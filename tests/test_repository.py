@@ -23,6 +23,7 @@ ORDER = (
     "config",
     "video_io",
     "crop",
+    "augmentation",
     "synthetic",
     "clips",
     "motion",
@@ -48,6 +49,7 @@ ORDER = (
     "metrics",
     "training",
     "results_page",
+    "course_data",
     "course",
     "doctor",
     "widgets",
@@ -273,3 +275,11 @@ def test_one_command_changes_the_slug_everywhere(tmp_path: Path):
 def test_a_slug_that_is_none_is_refused(tmp_path: Path, bad: str):
     with pytest.raises(ValueError, match="owner/name"):
         load_slug_tool().change_slug(tmp_path, bad)
+
+
+def test_every_bench_can_be_measured():
+    for path in sorted((ROOT / "tests" / "bench").glob("[!_]*.py")):
+        functions = [
+            node.name for node in ast.parse(path.read_text()).body if isinstance(node, ast.FunctionDef)
+        ]
+        assert "measure" in functions, path.name

@@ -1,4 +1,4 @@
-"""Clips to learn from and to read: the synthetic heads, or a folder in the First Order Motion Model's layout."""
+"""Clips to learn from and to read: the synthetic heads, or a folder laid out as for the published FOMM."""
 
 from __future__ import annotations
 

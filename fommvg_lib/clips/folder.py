@@ -1,30 +1,26 @@
-"""A folder of clips in the layout of the First Order Motion Model's public release.
+"""A folder of clips as a set: frames are sought, made square and resized.
 
-Either `train/` and `test/` with clips in them, or a plain folder of clips, which is then split 80 to 20 by
-identity (the text before '#' in the name, else the whole name). A clip is a video file, a folder of pictures
-(which may also be named `x.mp4`), or one png or jpg of square frames side by side. Unlike in the release, frames
-are made square (the middle of the longer side is kept), resized, and sought instead of decoding whole clips.
+Of frames that are not square the middle of the longer side is kept. Unlike the published code, which needs
+frames of the right size and decodes whole video files, any size will do and only the frames asked for are
+decoded.
 """
 
 from __future__ import annotations
 
 import os
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError
 
 from fommvg_lib.clips.interface import check_split, identity_of
+from fommvg_lib.clips.layout import clip_name, find_split, is_strip
 from fommvg_lib.files import InputError
 from fommvg_lib.video_io import FrameReader, read_image, resize_image
 from fommvg_lib.video_io.folder import FOLDER_FPS
 
-VIDEO_SUFFIXES = (".mp4", ".mov", ".avi", ".webm", ".mkv", ".mpg", ".mpeg", ".gif")
-PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg")
-TEST_SHARE = 0.2
 AUTO_CACHE_BYTES = 2 * 1024**3
 _MAX_OPEN_READERS = 32
 
@@ -77,9 +73,9 @@ class ClipFolder:
             raise ValueError(f"cache {cache!r} is none of None, 'memory', 'auto'")
         self.paths = find_split(Path(root), check_split(split), seed)
         self.names = [clip_name(path) for path in self.paths]
-        repeated = next((name for name in self.names if self.names.count(name) > 1), None)
-        if repeated is not None:
-            raise InputError(f"{root}: two clips are called {repeated}")
+        repeated = [name for name, count in Counter(self.names).items() if count > 1]
+        if repeated:
+            raise InputError(f"{root}: two clips are called {repeated[0]}")
         self._forget_readers()
         self._facts: dict[int, tuple[int, float]] = {}
         self._kept: dict[int, np.ndarray] = {}
@@ -136,11 +132,14 @@ class ClipFolder:
         self._owner = os.getpid()
 
     def _reader(self, index: int) -> FrameReader | StripReader:
-        if self._owner != os.getpid():  # a forked worker shares the files' positions: it opens its own
+        if self._owner != os.getpid():
+            # A forked worker shares the files' positions, so it opens its own; closing the inherited decoders
+            # would wait for threads that only the parent has.
+            self._inherited = self._readers
             self._forget_readers()
         if index not in self._readers:
             path = self.paths[index]
-            self._readers[index] = StripReader(path) if _is_picture(path) else FrameReader(path)
+            self._readers[index] = StripReader(path) if is_strip(path) else FrameReader(path)
             if len(self._readers) > _MAX_OPEN_READERS:
                 _, oldest = self._readers.popitem(last=False)
                 if isinstance(oldest, FrameReader):
@@ -172,70 +171,3 @@ class ClipFolder:
             if left <= 0:
                 return False
         return True
-
-
-def find_split(root: Path, split: str, seed: int = 0) -> list[Path]:
-    """List the clips of a split, sorted by name.
-
-    Raises:
-        InputError: if the folder is missing, holds no clip, has `train` without `test`, or shows one identity only
-            while a part of it is asked for.
-    """
-    if not root.is_dir():
-        raise InputError(f"{root}: is no folder of clips" if root.exists() else f"{root}: no such folder")
-    if (root / "train").is_dir():
-        if not (root / "test").is_dir():
-            raise InputError(f"{root}: has a train folder, but no test folder")
-        parts = ("train", "test") if split == "all" else (split,)
-        return [clip for part in parts for clip in list_clips(root / part)]
-    clips = list_clips(root)
-    if split == "all":
-        return clips
-    held_out = choose_held_out([identity_of(clip_name(clip)) for clip in clips], seed)
-    if not held_out:
-        raise InputError(f"{root}: shows one identity only, so train and test cannot be told apart")
-    return [clip for clip in clips if (identity_of(clip_name(clip)) in held_out) == (split == "test")]
-
-
-def choose_held_out(identities: Sequence[str], seed: int = 0) -> set[str]:
-    """Choose a fifth of the identities (rounded up) for the test split; none if there is only one."""
-    people = sorted(set(identities))
-    if len(people) < 2:
-        return set()
-    order = np.random.default_rng(np.random.SeedSequence([seed])).permutation(len(people))
-    return {people[i] for i in order[: int(np.ceil(TEST_SHARE * len(people)))]}
-
-
-def list_clips(folder: Path) -> list[Path]:
-    """List the clips directly in a folder, sorted by name.
-
-    Raises:
-        InputError: if there is none.
-    """
-    clips = sorted(entry for entry in folder.iterdir() if not entry.name.startswith(".") and _is_clip(entry))
-    if not clips:
-        kinds = "video files, folders of pictures, pictures of square frames side by side"
-        raise InputError(f"{folder}: holds no clips ({kinds})")
-    return clips
-
-
-def clip_name(path: Path) -> str:
-    """Give the name without a video's or picture's ending (folders of pictures may be called x.mp4)."""
-    return path.stem if path.suffix.lower() in (*VIDEO_SUFFIXES, *PICTURE_SUFFIXES) else path.name
-
-
-def _is_picture(path: Path) -> bool:
-    return path.suffix.lower() in PICTURE_SUFFIXES and path.is_file()
-
-
-def _is_clip(path: Path) -> bool:
-    if path.is_dir():
-        return any(entry.suffix.lower() in PICTURE_SUFFIXES for entry in path.iterdir())
-    if not _is_picture(path):
-        return path.suffix.lower() in VIDEO_SUFFIXES
-    try:
-        with Image.open(path) as picture:
-            width, height = picture.size
-    except (UnidentifiedImageError, OSError) as error:
-        raise InputError(f"{path}: is no readable picture") from error
-    return width > height and width % height == 0

@@ -1,7 +1,7 @@
 """Training items: two frames of one clip, source and driving, augmented together.
 
-Everything random about item n derives from (seed, n), and the order of an epoch from (seed, epoch): a run that
-starts at step s sees what an uninterrupted run sees from there on, in any number of worker processes.
+Everything random about item n derives from (seed, n), and the order of an epoch from (seed, epoch): a run
+that starts at step s sees what an uninterrupted run sees from there on, in any number of worker processes.
 """
 
 from __future__ import annotations

@@ -76,24 +76,29 @@ class _Driver:
 
     def __init__(self, args: argparse.Namespace, size: int) -> None:
         from fommvg_lib.crop import find_crop, parse_crop
-        from fommvg_lib.video_io import probe, read_frames
+        from fommvg_lib.video_io import probe
 
-        info = probe(args.driving)
+        info, mode = probe(args.driving), parse_crop(args.crop)
         self._path, self._size = args.driving, size
         self._cut = {"start_s": args.start, "end_s": args.end}
         self.fps = float(args.fps or info.fps)
         self.has_audio = info.has_audio
-        self.num_frames = info.num_frames
-        mode = parse_crop(args.crop)
-        sample = list(islice(read_frames(self._path, **self._cut, fps=self.fps), 0, 120, 10))
-        self._box, remark = find_crop(sample, mode) if sample else (None, None)
+        is_whole = args.start is None and args.end is None and args.fps is None
+        self.num_frames = info.num_frames if is_whole else None
+        whole_frames = self._whole_frames()
+        self._box, remark = find_crop(whole_frames if mode == "face" else islice(whole_frames, 1), mode)
         if remark:
             options.note(f"{args.driving}: {remark}")
+
+    def _whole_frames(self):
+        from fommvg_lib.video_io import read_frames
+
+        return read_frames(self._path, **self._cut, fps=self.fps)
 
     def frames(self):
         """Yield the driver's squares, uint8 (size, size, 3)."""
         from fommvg_lib.crop import apply_crop
-        from fommvg_lib.video_io import read_frames, resize_image
+        from fommvg_lib.video_io import resize_image
 
-        for frame in read_frames(self._path, **self._cut, fps=self.fps):
+        for frame in self._whole_frames():
             yield resize_image(apply_crop(frame, self._box), (self._size, self._size))

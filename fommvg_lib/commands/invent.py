@@ -100,7 +100,7 @@ def run_interpolate(args: argparse.Namespace) -> None:
 
 
 def _motion_generator(args: argparse.Namespace, model, default: str):
-    from fommvg_lib.motion_generator import UNTRAINED, check_matches, make_motion_generator
+    from fommvg_lib.motion_generator import UNTRAINED, check_matches, load_motion_generator
     from fommvg_lib.weights import DEFAULTS, find_weights
 
     if args.method is not None and args.method not in (*UNTRAINED, "vp", "fi"):
@@ -108,7 +108,7 @@ def _motion_generator(args: argparse.Namespace, model, default: str):
     name = args.motion or args.method or default
     if name not in UNTRAINED:
         name = find_weights(DEFAULTS.get(name, name))
-    generator = make_motion_generator(name, model.num_dims, model.num_kp)
+    generator = load_motion_generator(name, "cpu", model.num_dims, model.num_kp)
     check_matches(generator, model.weights_hash, args.allow_mismatch)
     return generator
 

@@ -28,9 +28,9 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
         "--save-every", type=options.positive_int, default=500, help="steps between checkpoints (500)"
     )
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, ... (default: auto)")
-    parser.add_argument("assignments", nargs="*", metavar="key=value", help="changes to the config")
     options.add_json_option(parser)
-    parser.set_defaults(run=run)
+    parser.set_defaults(run=run, assignments=[])
+    parser.epilog = "Further words key=value change the config, e.g. batch_size=8 model.num_kp=12."
 
 
 def run(args: argparse.Namespace) -> None:

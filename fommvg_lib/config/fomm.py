@@ -11,157 +11,24 @@ from typing import Any, ClassVar
 
 from fommvg_lib.config.base import Config
 from fommvg_lib.config.data import AugmentationConfig, FrameDataConfig
+from fommvg_lib.config.fomm_networks import (
+    HEAD_KERNEL,
+    DiscriminatorConfig,
+    FommModelConfig,
+    HourglassConfig,
+    is_reciprocal,
+    require,
+)
 
-HEAD_KERNEL = 7
-"""Side of the kernels that turn hourglass features into heatmaps."""
-
-
-def _require(condition: bool, name: str, value: Any, rule: str) -> None:
-    if not condition:
-        raise ValueError(f"{name} must be {rule}, got {value!r}")
-
-
-def _is_reciprocal(scale: float) -> bool:
-    return 0 < scale <= 1 and abs(round(1 / scale) * scale - 1) < 1e-6
-
-
-@dataclass(frozen=True)
-class HourglassConfig(Config):
-    """Encoder and decoder with skips: widths min(max_features, block_expansion * 2^(i+1))."""
-
-    block_expansion: int = 32
-    """Width of the last decoder block (public release)."""
-    num_blocks: int = 5
-    """Halvings, as many doublings; the input side must be divisible by 2^num_blocks (public release)."""
-    max_features: int = 1024
-    """Largest width (public release)."""
-
-    def __post_init__(self) -> None:
-        """Refuse empty networks."""
-        for name in ("block_expansion", "num_blocks", "max_features"):
-            _require(getattr(self, name) >= 1, f"hourglass.{name}", getattr(self, name), "at least 1")
-
-
-@dataclass(frozen=True)
-class FommModelConfig(Config):
-    """Keypoint detector, dense motion and generator."""
-
-    num_kp: int = 10
-    """Keypoints K (paper Sec. 4)."""
-    num_channels: int = 3
-    """Image channels: 3, or 1 for greyscale (KTH variant)."""
-    kp_variance: float = 0.01
-    """Variance of the keypoint heatmaps, squared coordinate units (public release)."""
-    temperature: float = 0.1
-    """Divides the heatmap logits before the softmax (public release)."""
-    kp_pad: int = 0
-    """Padding of the heatmap head in pixels (public release: 0, so the map is 6 pixels smaller)."""
-    estimate_jacobian: bool = True
-    """False: the zero-order model, keypoints without local maps (paper Sec. 3.1)."""
-    single_jacobian_map: bool = False
-    """One Jacobian map shared by all keypoints (published mgif-256)."""
-    detector: HourglassConfig = field(default_factory=lambda: HourglassConfig(32, 5, 1024))
-    """The keypoint detector's hourglass."""
-    detector_scale: float = 0.25
-    """The detector works on the image at this scale (public release; 0.5 for 128-pixel KTH)."""
-    dense_motion: HourglassConfig | None = field(default_factory=lambda: HourglassConfig(64, 5, 1024))
-    """The dense motion's hourglass; None: the generator is an autoencoder without motion."""
-    dense_motion_scale: float = 0.25
-    """Dense motion is estimated at this scale (public release)."""
-    block_expansion: int = 64
-    """Width of the generator's first block (public release)."""
-    max_features: int = 512
-    """Largest width of the generator (public release)."""
-    num_down_blocks: int = 2
-    """Halvings before the warp (public release)."""
-    num_bottleneck_blocks: int = 6
-    """Residual blocks after the warp (public release)."""
-    estimate_occlusion_map: bool = True
-    """Estimate where the warped source cannot be trusted (paper Sec. 3.2)."""
-    align_corners: bool = True
-    """Sampling convention. True: that of the coordinate grid, for which the method was made (torch 1.0).
-    False: today's run of the published code. Bilinear resizes of maps use False under both."""
-    blend_source: bool = False
-    """Our option, after TPSMM: output = prediction * (1 - m) + warped source * m, m the occlusion map."""
-
-    def __post_init__(self) -> None:
-        """Refuse values that mean nothing and options that contradict each other."""
-        for name in ("num_kp", "block_expansion", "max_features"):
-            _require(getattr(self, name) >= 1, f"model.{name}", getattr(self, name), "at least 1")
-        for name in ("kp_pad", "num_down_blocks", "num_bottleneck_blocks"):
-            _require(getattr(self, name) >= 0, f"model.{name}", getattr(self, name), "at least 0")
-        _require(self.num_channels in (1, 3), "model.num_channels", self.num_channels, "1 or 3")
-        for name in ("kp_variance", "temperature"):
-            _require(getattr(self, name) > 0, f"model.{name}", getattr(self, name), "above 0")
-        for name in ("detector_scale", "dense_motion_scale"):
-            _require(
-                _is_reciprocal(getattr(self, name)),
-                f"model.{name}",
-                getattr(self, name),
-                "1 over a whole number",
-            )
-        if self.single_jacobian_map and not self.estimate_jacobian:
-            raise ValueError("model.single_jacobian_map=True needs model.estimate_jacobian=True, got False")
-        if self.blend_source and not (self.estimate_occlusion_map and self.dense_motion):
-            raise ValueError(
-                "model.blend_source=True needs model.dense_motion and model.estimate_occlusion_map=True"
-            )
-
-    def check_size(self, size: int) -> None:
-        """Refuse a frame side that these networks cannot take.
-
-        Raises:
-            ValueError: naming the field and the size.
-        """
-        sides = [("detector", self.detector, self.detector_scale)]
-        if self.dense_motion is not None:
-            sides.append(("dense_motion", self.dense_motion, self.dense_motion_scale))
-        for name, hourglass, scale in sides:
-            multiple = 2**hourglass.num_blocks * round(1 / scale)
-            if size < 1 or size % multiple:
-                raise ValueError(
-                    f"size must be divisible by {multiple} for model.{name} with "
-                    f"{hourglass.num_blocks} blocks at scale {scale}, got {size}"
-                )
-        if size % 2**self.num_down_blocks:
-            raise ValueError(
-                f"size must be divisible by {2**self.num_down_blocks} for model.num_down_blocks="
-                f"{self.num_down_blocks}, got {size}"
-            )
-        heatmap = round(size * self.detector_scale) + 2 * self.kp_pad - (HEAD_KERNEL - 1)
-        if heatmap < 2:
-            raise ValueError(
-                f"model.kp_pad={self.kp_pad} and model.detector_scale={self.detector_scale} leave a heatmap "
-                f"of {heatmap} pixels of a frame of size {size}"
-            )
-
-
-@dataclass(frozen=True)
-class DiscriminatorConfig(Config):
-    """The multi-scale patch discriminator; only trained where `loss_weights.generator_gan` is not 0."""
-
-    scales: tuple[float, ...] = (1.0,)
-    """One network for each scale of the image pyramid (public release: 1)."""
-    block_expansion: int = 32
-    """Half the width of the first block (public release)."""
-    max_features: int = 512
-    """Largest width (public release)."""
-    num_blocks: int = 4
-    """Convolutions before the last (public release)."""
-    spectral_norm: bool = False
-    """Spectral normalisation of every convolution (published `sn`)."""
-    use_kp: bool = False
-    """Show the driving keypoints' heatmaps to the discriminator (published adv configs)."""
-    kp_variance: float = 0.01
-    """Variance of those heatmaps (public release)."""
-
-    def __post_init__(self) -> None:
-        """Refuse empty networks."""
-        for name in ("block_expansion", "max_features", "num_blocks"):
-            _require(getattr(self, name) >= 1, f"discriminator.{name}", getattr(self, name), "at least 1")
-        _require(self.kp_variance > 0, "discriminator.kp_variance", self.kp_variance, "above 0")
-        fits = len(self.scales) > 0 and all(map(_is_reciprocal, self.scales))
-        _require(fits, "discriminator.scales", self.scales, "at least one, each 1 over a whole number")
+__all__ = [
+    "HEAD_KERNEL",
+    "DiscriminatorConfig",
+    "FommConfig",
+    "FommLossWeights",
+    "FommModelConfig",
+    "HourglassConfig",
+    "TransformConfig",
+]
 
 
 @dataclass(frozen=True)
@@ -178,8 +45,8 @@ class TransformConfig(Config):
     def __post_init__(self) -> None:
         """Refuse negative deviations."""
         for name in ("sigma_affine", "sigma_tps"):
-            _require(getattr(self, name) >= 0, f"transform.{name}", getattr(self, name), "at least 0")
-        _require(self.points_tps >= 2, "transform.points_tps", self.points_tps, "at least 2")
+            require(getattr(self, name) >= 0, f"transform.{name}", getattr(self, name), "at least 0")
+        require(self.points_tps >= 2, "transform.points_tps", self.points_tps, "at least 2")
 
 
 @dataclass(frozen=True)
@@ -202,19 +69,19 @@ class FommLossWeights(Config):
     def __post_init__(self) -> None:
         """Refuse negative weights."""
         for name in ("generator_gan", "discriminator_gan", "equivariance_value", "equivariance_jacobian"):
-            _require(getattr(self, name) >= 0, f"loss_weights.{name}", getattr(self, name), "at least 0")
+            require(getattr(self, name) >= 0, f"loss_weights.{name}", getattr(self, name), "at least 0")
         for name in ("feature_matching", "perceptual"):
             value = getattr(self, name)
-            _require(all(w >= 0 for w in value), f"loss_weights.{name}", value, "all at least 0")
+            require(all(w >= 0 for w in value), f"loss_weights.{name}", value, "all at least 0")
 
 
 _SMALL = {
     "size": 64,
-    "model.detector": HourglassConfig(12, 4, 48),
+    "model.detector": HourglassConfig(16, 3, 64),
     "model.detector_scale": 0.5,
-    "model.dense_motion": HourglassConfig(16, 4, 56),
+    "model.dense_motion": HourglassConfig(16, 3, 96),
     "model.dense_motion_scale": 0.5,
-    "model.block_expansion": 32,
+    "model.block_expansion": 24,
     "model.max_features": 128,
     "model.num_down_blocks": 1,
     "model.num_bottleneck_blocks": 2,
@@ -222,6 +89,8 @@ _SMALL = {
     "perceptual": "pixel",
     "loss_weights.perceptual": (10.0, 10.0),
     "batch_size": 16,
+    "lr_generator": 1e-3,
+    "lr_kp_detector": 1e-3,
 }
 _VOX = {
     "loss_weights.generator_gan": 0.0,
@@ -272,6 +141,8 @@ class FommConfig(Config):
     """Same, discriminator."""
     lr_kp_detector: float = 2e-4
     """Same, keypoint detector; 0 freezes it (published taichi-adv-256)."""
+    precision: str = "fp32"
+    """`fp32`, or `bf16`: convolutions in bfloat16, geometry and losses in float32 (our option)."""
     checkpoint_epochs: int = 50
     """Epochs between published checkpoints (published `checkpoint_freq`)."""
     num_steps: int | None = None
@@ -281,7 +152,7 @@ class FommConfig(Config):
 
     PROFILES: ClassVar[dict[str, dict[str, Any]]] = {
         "smoke": {**_SMALL, "num_steps": 60},
-        "shipped": {**_SMALL, "num_steps": 12000},
+        "shipped": {**_SMALL, "num_steps": 6000, "precision": "bf16"},
         "colab": {**_VOX, "batch_size": 12},
         "full": _VOX,
     }
@@ -290,26 +161,27 @@ class FommConfig(Config):
         """Refuse contradictions, naming field and value."""
         self.model.check_size(self.size)
         for name in ("num_epochs", "batch_size", "checkpoint_epochs"):
-            _require(getattr(self, name) >= 1, name, getattr(self, name), "at least 1")
-        _require(
+            require(getattr(self, name) >= 1, name, getattr(self, name), "at least 1")
+        require(
             self.num_steps is None or self.num_steps >= 1, "num_steps", self.num_steps, "at least 1 or None"
         )
         for name in ("lr_generator", "lr_discriminator"):
-            _require(getattr(self, name) > 0, name, getattr(self, name), "above 0")
-        _require(self.lr_kp_detector >= 0, "lr_kp_detector", self.lr_kp_detector, "at least 0")
+            require(getattr(self, name) > 0, name, getattr(self, name), "above 0")
+        require(self.lr_kp_detector >= 0, "lr_kp_detector", self.lr_kp_detector, "at least 0")
         rising = list(self.epoch_milestones) == sorted(set(self.epoch_milestones))
-        _require(
+        require(
             rising and all(m >= 1 for m in self.epoch_milestones),
             "epoch_milestones",
             self.epoch_milestones,
             "rising epochs from 1 on",
         )
-        _require(
-            len(self.scales) > 0 and all(map(_is_reciprocal, self.scales)),
+        require(
+            len(self.scales) > 0 and all(map(is_reciprocal, self.scales)),
             "scales",
             self.scales,
             "at least one, each 1 over a whole number",
         )
+        require(self.precision in ("fp32", "bf16"), "precision", self.precision, "fp32 or bf16")
         self._check_losses()
 
     def _check_losses(self) -> None:
@@ -317,14 +189,14 @@ class FommConfig(Config):
         if self.perceptual not in ("vgg19", "pixel"):
             raise ValueError(f"perceptual must be vgg19 or pixel, got {self.perceptual!r}")
         expected = 5 if self.perceptual == "vgg19" else 2
-        _require(
+        require(
             len(weights.perceptual) == expected,
             "loss_weights.perceptual",
             weights.perceptual,
             f"{expected} numbers for perceptual={self.perceptual}",
         )
         smallest = round(self.size * min(self.scales))
-        _require(
+        require(
             smallest >= (16 if self.perceptual == "vgg19" else 2),
             "scales",
             self.scales,
@@ -337,7 +209,7 @@ class FommConfig(Config):
             )
         if weights.generator_gan:
             blocks = self.discriminator.num_blocks
-            _require(
+            require(
                 len(weights.feature_matching) == blocks,
                 "loss_weights.feature_matching",
                 weights.feature_matching,

@@ -99,7 +99,15 @@ class VideoPredictionConfig(Config):
 
     def __post_init__(self) -> None:
         """Refuse values that mean nothing, naming them."""
-        positive = ("num_clips", "clip_frames", "num_epochs", "epoch_size", "batch_size", "learning_rate", "learning_rate_generator")
+        positive = (
+            "num_clips",
+            "clip_frames",
+            "num_epochs",
+            "epoch_size",
+            "batch_size",
+            "learning_rate",
+            "learning_rate_generator",
+        )
         positive += ("noise_dim", "hidden_dim", "num_layers", "num_components", "d_update_epoch")
         positive += ("critic_width", "penalty_every")
         _check(self, positive, ("weight_moments", "weight_penalty"))
@@ -181,7 +189,15 @@ class FrameInterpolationConfig(Config):
 
     def __post_init__(self) -> None:
         """Refuse values that mean nothing, naming them."""
-        positive = ("num_clips", "clip_frames", "num_epochs", "epoch_size", "batch_size", "learning_rate", "learning_rate_generator")
+        positive = (
+            "num_clips",
+            "clip_frames",
+            "num_epochs",
+            "epoch_size",
+            "batch_size",
+            "learning_rate",
+            "learning_rate_generator",
+        )
         positive += ("noise_dim", "hidden_dim", "num_components", "d_update_epoch")
         positive += ("critic_width", "penalty_every", "num_candidates")
         not_negative = ("weight_moments", "weight_penalty", "weight_lm", "weight_recons", "weight_recovery")

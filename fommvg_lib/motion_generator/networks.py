@@ -60,27 +60,42 @@ class PublishedPrediction(nn.Module):
             The motion and its coefficients (B, T, C).
         """
         coefficients = self.coefficients(x0, noise)
-        return accumulate(x0, coefficients @ self.components, self.num_values), coefficients
+        differences = coefficients @ self.components
+        path = torch.cat([x0[:, None], x0[:, None] + differences.cumsum(dim=1)], dim=1)
+        if _leaves_range(path[:, 1:], self.num_values):
+            path = clamped_path(x0, differences, self.num_values)
+        return path, coefficients
+
+    def residual(self, x0: Tensor, noise: Tensor) -> tuple[Tensor, Tensor]:
+        """Give the differences (B, T, D) of `rollout` and its coefficients, without summing up where none clamps."""
+        coefficients = self.coefficients(x0, noise)
+        differences = coefficients @ self.components
+        with torch.no_grad():
+            is_clamped = _leaves_range(differences.cumsum(dim=1).add_(x0[:, None]), self.num_values)
+        if is_clamped:
+            differences = clamped_path(x0, differences, self.num_values).diff(dim=1)
+        return differences, coefficients
 
 
-def accumulate(x0: Tensor, differences: Tensor, num_values: int) -> Tensor:
+def _leaves_range(path: Tensor, num_values: int) -> bool:
+    low, high = path[..., :num_values].aminmax()
+    return bool(torch.maximum(-low, high) > 1)
+
+
+def clamped_path(x0: Tensor, differences: Tensor, num_values: int) -> Tensor:
     """Sum differences (B, T, D) onto x_0 (B, D) with x_{t+1} = clamp(x_t + d_t, -1, 1) for the values.
 
-    As long as no value leaves [-1, 1] the clamp does nothing and one cumulative sum is the answer; otherwise
-    the values go step by step.
+    Step by step; the cumulative sum that `PublishedPrediction` uses is the same as long as no value leaves [-1, 1].
 
     Returns:
         (B, T + 1, D).
     """
-    path = torch.cat([x0[:, None], x0[:, None] + differences.cumsum(dim=1)], dim=1)
-    if not bool((path[:, 1:, :num_values].abs() > 1).any()):
-        return path
-    current = x0[:, :num_values]
-    steps = [current]
-    for difference in differences[..., :num_values].unbind(dim=1):
-        current = (current + difference).clamp(-1, 1)
+    current, steps = x0, [x0]
+    for difference in differences.unbind(dim=1):
+        moved = current + difference
+        current = torch.cat([moved[:, :num_values].clamp(-1, 1), moved[:, num_values:]], dim=-1)
         steps.append(current)
-    return torch.cat([torch.stack(steps, dim=1), path[..., num_values:]], dim=-1)
+    return torch.stack(steps, dim=1)
 
 
 class PublishedInterpolation(nn.Module):

@@ -1,9 +1,9 @@
 """Where the parts of a head lie: points and tangent planes on an ellipsoid, turned by the pose.
 
-Head frame: x to the person's left (the picture's right), y down, z to the viewer, origin in the middle of the
-face, half the face's height is 1. A point is turned by yaw, then pitch, projected along z, rolled about the
-neck, scaled and moved into the picture ([-1, 1], xy, -1 and +1 the centres of the border pixels). Features lie
-at different depths, so that they shift over the head when it turns.
+Head frame: x to the person's left (the picture's right), y down, z to the viewer, origin in the middle of
+the face, half the face's height is 1. A point is turned by yaw, then pitch, projected along z, rolled about
+the neck, scaled and moved into the picture ([-1, 1], xy, -1 and +1 the centres of the border pixels).
+Features lie at different depths, so that they shift over the head when it turns.
 """
 
 from __future__ import annotations
@@ -139,7 +139,7 @@ class Anatomy:
         return self.surface(0.0, self.look["mouth_y"])
 
     def mouth_shape(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-        """Give half width, bend (how far the corners rise), upper and lower opening, each (n,), head units."""
+        """Give half width, bend (how far corners rise), upper and lower opening, each (n,) in head units."""
         opening = self["mouth_open"]
         width = self.look["mouth_width"] * (1.0 + 0.14 * self["smile"] - 0.22 * opening)
         return width, 0.17 * self["smile"], 0.015 + 0.07 * opening, 0.015 + 0.27 * opening
@@ -164,5 +164,5 @@ class Anatomy:
         return 0.20 * self.sin_yaw
 
     def body(self) -> tuple[np.ndarray, np.ndarray]:
-        """Give the middle (n,) and the height (n,) of the shoulders in the picture; they follow the head a little."""
+        """Give middle (n,) and height (n,) of the shoulders in the picture; they follow the head a little."""
         return 0.4 * self["x"], self.look["shoulder_y"] + 0.25 * self["y"]

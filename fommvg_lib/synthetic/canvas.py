@@ -1,8 +1,8 @@
 """Painting soft-edged shapes into many frames at once, each within a small window.
 
-Shapes are given by signed distances: coverage is 1/2 on the edge and falls from 1 to 0 over one pixel, so that
-edges are anti-aliased at every size. All frames of a canvas are painted by the same array operations; a window
-has one size in all frames, but its own place in each.
+Shapes are given by signed distances: coverage is 1/2 on the edge and falls from 1 to 0 over one pixel, so
+that edges are anti-aliased at every size. All frames of a canvas are painted by the same array operations; a
+window has one size in all frames, but its own place in each.
 """
 
 from __future__ import annotations
@@ -68,7 +68,10 @@ class Canvas:
         return frames
 
     def window(self, rows: np.ndarray, centre: np.ndarray, half: np.ndarray) -> Window:
-        """Open a window of half size `half` (m,) picture units around `centre` (m, 2) in frames `rows` (m,)."""
+        """Open a window around `centre` (m, 2), half size `half` (m,) picture units, in frames `rows` (m,).
+
+        What is painted must lie within, else the picture would depend on what else is in the batch.
+        """
         return Window(self, rows, centre, half)
 
     def band(self, top: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

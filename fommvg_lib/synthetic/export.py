@@ -5,13 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+from PIL import Image
 
 from fommvg_lib.files import InputError, atomic_folder, atomic_path
 from fommvg_lib.synthetic.anatomy import LANDMARK_NAMES
 from fommvg_lib.synthetic.identity import identities
 from fommvg_lib.synthetic.movement import PARAMETER_NAMES
 from fommvg_lib.synthetic.renderer import HeadClip, render_clip
-from fommvg_lib.video_io import write_image, write_video
+from fommvg_lib.video_io import write_video
 
 FORMATS = ("mp4", "png")
 
@@ -73,7 +74,7 @@ def _write_frames(path: Path, head: HeadClip, format: str) -> None:
         return
     with atomic_folder(path) as temporary:
         for number, frame in enumerate(head.frames):
-            write_image(temporary / f"{number:07d}.png", frame)
+            Image.fromarray(frame).save(temporary / f"{number:07d}.png")
 
 
 def _write_truth(path: Path, head: HeadClip) -> None:

@@ -139,7 +139,8 @@ def paint_mouth(canvas: Canvas, anatomy: Anatomy) -> None:
     window.blend(mouth, _constant(np.array([0.22, 0.05, 0.07]), anatomy))
     tongue = soft(np.maximum(ellipse(x, y - lower, half * 0.6, lower * 0.55 + 0.01), inside), pixels)
     window.blend(
-        tongue * column(anatomy["mouth_open"] > 0.05), _constant(np.array([0.85, 0.36, 0.38]), anatomy)
+        tongue * column(np.clip(anatomy["mouth_open"] * 6 - 0.6, 0, 1)),
+        _constant(np.array([0.85, 0.36, 0.38]), anatomy),
     )
     teeth = mouth * soft(np.maximum(y + upper * 0.1 - 0.035, np.abs(x) - 0.75 * half), pixels)
     window.blend(teeth * column(np.clip(anatomy["mouth_open"] * 6 - 0.6, 0, 1)), _constant(_WHITE, anatomy))

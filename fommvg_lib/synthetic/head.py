@@ -143,7 +143,7 @@ def _blend_beard(
 
 
 def _hair_coverage(anatomy: Anatomy, x: np.ndarray, y: np.ndarray, pixels: np.ndarray) -> np.ndarray:
-    """The skull's cap of hair without the face's opening, which lies before the middle and so turns with it."""
+    """The cap of hair without the face's opening, which lies before the middle and so shifts with yaw."""
     look = anatomy.look
     half_width = look["face_width"] * (1.0 + 0.06 * anatomy.sin_yaw**2) + look["hair_side"]
     cap_x = x + column(0.12 * anatomy.sin_yaw)

@@ -52,7 +52,7 @@ def _in_head_plane(anatomy: Anatomy, x: np.ndarray, y: np.ndarray) -> np.ndarray
 
 
 def _crown(anatomy: Anatomy) -> np.ndarray:
-    """The top of the hair, whose cap goes back when the face turns; of bald heads the top of the face's outline."""
+    """The top of the hair, whose cap goes back when the face turns; of bald heads the outline's top."""
     hair = anatomy.look["hair_volume"]
     has_hair = (hair > 0).astype(np.float32)
     top = -1.0 - has_hair * (hair + 0.08 * anatomy.sin_pitch)

@@ -2,11 +2,12 @@
 
 Head pose, gaze, brow and smile follow targets that are held for a random time and then jump; two one-pole
 low-pass filters in a row make the jumps smooth (an Ornstein-Uhlenbeck process driven by a telegraph signal
-instead of white noise). Speech comes in bursts of syllables, blinks are events. All of it is causal and drawn in
-fixed blocks from `SeedSequence([seed, identity, clip, stream, block])`: a longer clip begins with the shorter one.
+instead of white noise). Speech comes in bursts of syllables, blinks are events. All of it is causal and drawn
+in fixed blocks from `SeedSequence([seed, identity, clip, stream, block])`: a longer clip begins with the
+shorter one.
 
-Units: x, y in picture units ([-1, 1] over the picture), scale a factor, angles in radians (roll clockwise, yaw to
-the picture's right, pitch downwards), all others in [0, 1] or [-1, 1] as listed in `PARAMETER_NAMES`.
+Units: x, y in picture units ([-1, 1] over the picture), scale a factor, angles in radians (roll clockwise,
+yaw to the picture's right, pitch downwards), others in [0, 1] or [-1, 1] as listed in `PARAMETER_NAMES`.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ TRACK_FPS = 25
 BLOCK = 128
 STREAM_LOOK, STREAM_MOTION = 0, 1
 
-# One column per filtered track: lower and upper target, jumps per second, time constant of each pole in seconds.
+# Of each filtered track: lower and upper target, jumps per second, time constant of each pole in seconds.
 _TRACKS = {
     "x": (-0.25, 0.25, 1.2, 0.16),
     "y": (-0.12, 0.12, 1.0, 0.16),

@@ -28,8 +28,8 @@ class HeadClip:
         frames: (T, H, W, 3) uint8, RGB.
         landmarks: (T, L, 2) float32 in [-1, 1], xy, columns as in `LANDMARK_NAMES`.
         visibility: (T, L) bool.
-        pose: (T, 6) float32, the first six of the parameters (`POSE_NAMES`): x and y in picture units, scale a
-            factor, roll, yaw and pitch in radians.
+        pose: (T, 6) float32, the first six of the parameters (`POSE_NAMES`): x and y in picture units, scale
+            a factor, roll, yaw and pitch in radians.
         parameters: (T, P) float32, columns as in `PARAMETER_NAMES`.
         identity: number of the person.
         clip: number of the clip.

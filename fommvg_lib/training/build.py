@@ -92,8 +92,8 @@ def synthetic_motion(
     made = []
     for index in show(range(len(clips))):
         motion = extract_motion(model, clips.frames(index, range(num_frames)))
-        frame_size = (model.size, model.size)
-        made.append(MotionClip(motion, clips.fps(index), frame_size, clips.names[index], "", model.weights_hash))
+        name, frame_size = clips.names[index], (model.size, model.size)
+        made.append(MotionClip(motion, clips.fps(index), frame_size, name, "", model.weights_hash))
     return made
 
 

@@ -1,7 +1,7 @@
 """Make the weights that come with the library: `python -m fommvg_lib.training.shipped` (`make weights`).
 
-FOMM on synthetic heads, then VP and FI on its motion, all in profile `shipped`. Runs lie under `runs/shipped/`
-and are resumable: an interrupted `make weights` goes on where it was.
+FOMM on synthetic heads, then VP and FI on its motion, all in profile `shipped`. Runs lie under
+`runs/shipped/` and are resumable: an interrupted `make weights` goes on where it was.
 """
 
 from __future__ import annotations
@@ -49,18 +49,22 @@ def install(kind: str, run: Path, figures: dict[str, float], seconds: float) -> 
     """
     weights = load_weights(run, kind)
     target = SHIPPED_FOLDER / DEFAULTS[kind]
-    info = {**weights.info, "name": DEFAULTS[kind], "what": WHAT[kind], "figures": figures, "versions": versions()}
+    info = {**weights.info, "name": DEFAULTS[kind], "what": WHAT[kind], "figures": figures}
+    info["versions"] = versions()
     save_weights(target, kind, weights.config, weights.state, info)
     write_text(target / "README.md", model_card(kind, weights.sha256, info, figures, seconds))
     record = SHIPPED_FOLDER.parents[1] / "results" / "weights" / DEFAULTS[kind]
     config = CONFIGS[kind].from_profile("shipped").to_dict()
-    write_run_record(record, "weights", config, figures, config["seed"], seconds, {"weights_hash": weights.sha256})
+    extra = {"weights_hash": weights.sha256, "profile": "shipped"}
+    write_run_record(record, "weights", config, figures, config["seed"], seconds, extra)
     for log in run.glob("*.csv"):
         write_text(record / "curves" / log.name, log.read_text(encoding="utf-8"))
     return target
 
 
-def model_card(kind: str, digest: str, info: dict[str, Any], figures: dict[str, float], seconds: float) -> str:
+def model_card(
+    kind: str, digest: str, info: dict[str, Any], figures: dict[str, float], seconds: float
+) -> str:
     """Write what a user should know of the weights, in Markdown."""
     machine = machine_kind()
     rows = "\n".join(f"| {name} | {value:.4g} |" for name, value in figures.items())
@@ -68,12 +72,12 @@ def model_card(kind: str, digest: str, info: dict[str, Any], figures: dict[str, 
 
 {WHAT[kind][0].upper()}{WHAT[kind][1:]}.
 
-- **Made by** `make weights`, profile `shipped`, {info.get("step", "?")} steps in {seconds / 60:.0f} minutes on one
-  {machine.get("cpu", "CPU")}; settings in `config.json`, loss curves in `results/weights/{DEFAULTS[kind]}/`.
+- **Made by** `make weights`, profile `shipped`: {info["step"]} steps in {seconds / 60:.0f} minutes
+  ({machine["cpu"]}); settings in `config.json`, loss curves in `results/weights/{DEFAULTS[kind]}/`.
 - **Data** the library's own synthetic talking heads, training identities only: no person, no download.
 - **Licence** MIT, as the library.
-- **For** the course, tests and trying the commands. It knows cartoon heads and nothing else: a photograph comes out
-  as a smear. Train on your own clips for anything real.
+- **For** the course, tests and trying the commands. It knows cartoon heads and nothing else: a photograph
+  comes out as a smear. Train on your own clips for anything real.
 - **sha256** `{digest}`
 
 Held-out identities:

@@ -77,6 +77,8 @@ class GifSink:
                 palette.link_to(sink)
                 graph.configure()
             source.push(frame)
+            if any(_drain(sink)):  # nothing comes yet, but unless asked the graph keeps its frames
+                raise RuntimeError("palettegen gave a palette before the last frame")
         source.push(None)
         return sink.pull()
 

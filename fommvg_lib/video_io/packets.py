@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import av
-import numpy as np
 from av.stream import Disposition
 
 from fommvg_lib.files import InputError
@@ -98,6 +97,7 @@ class PacketReader:
     def _begin(self) -> None:
         self._packets = self.container.demux(self.stream)
         self._pending: av.Packet | None = None
+        self._earliest: int | None = None
         self.position = 0
 
     def rewind(self, threads: int | None = None) -> None:
@@ -122,6 +122,8 @@ class PacketReader:
         self.position += 1
         if packet.size and packet.is_corrupt:
             raise av.InvalidDataError(1094995529, "the packet is cut off")
+        if self._earliest is not None and packet.pts is not None and packet.pts < self._earliest:
+            return []
         return self.stream.codec_context.decode(packet)
 
     def _next(self) -> av.Packet | None:
@@ -131,6 +133,9 @@ class PacketReader:
     def seek(self, index: FrameIndex, key: int) -> None:
         """Make key packet `key` the next one, with a clean decoder.
 
+        Pictures shown before the key but stored behind it (an open group of pictures) refer to what comes
+        before it and are not decoded. Frames from the key's own on do not refer to them.
+
         The container's own seek may land anywhere; where it lands is read off the packets' time stamps. If
         that is behind `key`, an earlier key is aimed at, and in the end the file is read from its start.
         """
@@ -139,20 +144,20 @@ class PacketReader:
             self.container.seek(int(index.packet_pts[target]), stream=self.stream)
             self._begin()
             if self._skip_to(index, key):
+                self._earliest = int(index.packet_pts[key])
                 return
         self.rewind()
         for _ in range(key):
             self._next()
         self.position = key
+        self._earliest = int(index.packet_pts[key])
 
     def _skip_to(self, index: FrameIndex, key: int) -> bool:
         """Drop packets up to `key`; say whether it was still ahead."""
         while (packet := next(self._packets, None)) is not None and packet.size:
-            found = np.flatnonzero(index.packet_pts == packet.pts) if packet.pts is not None else []
-            if len(found) == 0:
-                continue
-            if found[0] >= key:
+            frame = index.frame_of(packet.pts)
+            if frame is not None and index.packet[frame] >= key:
                 self._pending = packet
                 self.position = key
-                return bool(found[0] == key)
+                return bool(index.packet[frame] == key)
         return False

@@ -1,8 +1,8 @@
 """Animation at full vox-256 sizes: ours against a plain loop of the same modules, frame by frame.
 
 The plain loop does what the published demo does: for every driving frame, keypoints of that frame, then the
-whole generator, source encoder included. Ours extracts the driver in batches, encodes the source once and renders
-in batches with merged layers. Weights are random; both sides run with the same number of threads.
+whole generator, source encoder included. Ours extracts the driver in batches, encodes the source once and
+renders in batches with merged layers. Weights are random; both sides run with the same number of threads.
 Run alone: `python -m tests.bench.animate_speed [frames] [threads]`.
 """
 
@@ -96,7 +96,7 @@ def measure(num_frames: int = 16, num_threads: int | None = None) -> dict[str, f
     model = random_model()
     source, driving = driving_frames(num_frames)
     spread = plain_loop(model, source, driving[:1]).std().item()  # also warms up
-    _show("output spread", f"{spread:.3f} (standard deviation of a rendered frame, so differences mean something)")
+    _show("output spread", f"{spread:.3f} (standard deviation of a rendered frame)")
     wanted, seconds = timed(lambda: plain_loop(model, source, driving))
     figures = {"threads": float(torch.get_num_threads()), "plain_fps": num_frames / seconds}
     _show("plain fp32", f"{figures['plain_fps']:.2f} frames/s ({torch.get_num_threads()} threads, {SIZE} px)")
@@ -120,7 +120,7 @@ def measure(num_frames: int = 16, num_threads: int | None = None) -> dict[str, f
         )
         _show(
             f"difference {precision}",
-            f"max {difference.max():.2e}, mean {difference.mean():.2e} (output in [0, 1] against the plain loop)",
+            f"max {difference.max():.2e}, mean {difference.mean():.2e} (of 1, against the plain loop)",
         )
     return figures
 

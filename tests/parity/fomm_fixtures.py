@@ -124,7 +124,7 @@ def assert_motion_close(got: Motion, wanted: Motion, **tolerance: float) -> None
 
 
 def assert_gradient_close(name: str, got: torch.Tensor, wanted: torch.Tensor, share: float) -> None:
-    """Compare gradients to a share of the largest entry; the mask's bias has a tiny, noisy one in eval mode."""
+    """Compare gradients to a share of the largest entry; in eval mode the mask's bias is all noise."""
     atol = share * wanted.abs().max().item()
     atol = max(atol, 1e-4) if name.endswith("mask.bias") else atol
     assert wanted.abs().max() > 0

@@ -55,7 +55,7 @@ def write_clip(
 
 
 def set_display_matrix(path: Path, a: int, b: int, c: int, d: int) -> None:
-    """Patch the first track header (tkhd) of an mp4: ISO 14496-12, 8.3.2; entries a, b, c, d are 0, 1 or -1."""
+    """Patch the first track header (tkhd) of an mp4: ISO 14496-12, 8.3.2; entries are 0, 1 or -1."""
     data = bytearray(path.read_bytes())
     start = data.index(b"tkhd") + 4 + 40  # version 0: the matrix stands 40 bytes into the box's body
     for place, entry in ((0, a), (1, b), (3, c), (4, d)):
@@ -64,9 +64,14 @@ def set_display_matrix(path: Path, a: int, b: int, c: int, d: int) -> None:
 
 
 def write_clicks(
-    path: Path, codec: str, seconds: float = 3.0, every_s: float = 0.5, with_video: bool = True
+    path: Path,
+    codec: str,
+    seconds: float = 3.0,
+    every_s: float = 0.5,
+    with_video: bool = True,
+    video_start: int = 0,
 ) -> Path:
-    """Write silence with a burst of 10 ms at each multiple of `every_s`, 48 kHz mono, over numbered frames."""
+    """Write silence with a burst of 10 ms at each multiple of `every_s`, 48 kHz mono, over frames."""
     rate = 48_000
     wave = np.zeros(int(seconds * rate), np.float32)
     for start in np.arange(0.0, seconds, every_s):
@@ -81,9 +86,9 @@ def write_clicks(
         sound = container.add_stream(codec, rate=rate, layout="mono")
         if with_video:
             for number in range(int(seconds * 25)):
-                container.mux(
-                    video.encode(av.VideoFrame.from_ndarray(numbered_frame(number), format="rgb24"))
-                )
+                frame = av.VideoFrame.from_ndarray(numbered_frame(number), format="rgb24")
+                frame.pts, frame.time_base = number + video_start, Fraction(1, 25)
+                container.mux(video.encode(frame))
             container.mux(video.encode(None))
         for first in range(0, len(wave), 1024):
             block = av.AudioFrame.from_ndarray(wave[None, first : first + 1024], format="fltp", layout="mono")

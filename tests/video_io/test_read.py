@@ -137,7 +137,8 @@ def test_variable_rate_becomes_constant(tmp_path, name):
     assert probe(path).num_frames == len(read_video(path)) == 10
     shown = [read_number(f) for f in read_frames(path, fps=25)]
     nearest = [int(np.argmin(np.abs(np.array(times) - 4 * k) + np.arange(10) * 1e-6)) for k in range(25)]
-    assert shown == nearest
+    assert len(shown) in (24, 25)  # how long the last frame stays is up to the muxer
+    assert shown == nearest[: len(shown)]
 
 
 def test_uneven_gif_becomes_constant(tmp_path):

@@ -1,7 +1,7 @@
 """Building blocks of the First Order Motion Model; attribute names are those of published checkpoints.
 
-Norm is batch norm (eps 1e-5, momentum 0.1). Inputs are taken to the weights' type at the door, so that a
-network whose convolutions were cast to bfloat16 can be fed float32.
+Norm is batch norm (eps 1e-5, momentum 0.1). Inputs are taken to the weights' type and memory order at the
+door, so that a network whose convolutions were cast to bfloat16 or channels-last can be fed anything.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ class SameBlock(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, in, H, W) -> (B, out, H, W)."""
-        return F.relu(self.norm(self.conv(x.to(self.conv.weight.dtype))))
+        return F.relu(self.norm(self.conv(laid_out_as(self.conv.weight, x))))
 
 
 class DownBlock(nn.Module):
@@ -128,13 +128,19 @@ class Hourglass(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, in, H, W) -> (B, out_features, H, W); H and W divisible by 2^num_blocks."""
-        x = x.to(self.encoder.down_blocks[0].conv.weight.dtype)
-        return self.decoder(self.encoder(x))
+        return self.decoder(self.encoder(laid_out_as(self.encoder.down_blocks[0].conv.weight, x)))
 
 
 def hourglass_widths(config: HourglassConfig) -> list[int]:
     """Give the encoder's widths."""
     return [min(config.max_features, config.block_expansion * 2 ** (i + 1)) for i in range(config.num_blocks)]
+
+
+def laid_out_as(weight: Tensor, x: Tensor) -> Tensor:
+    """Give `x` in the type and memory order of a convolution's weight, so that no layer after it converts."""
+    is_channels_last = not weight.is_contiguous() and weight.is_contiguous(memory_format=torch.channels_last)
+    order = torch.channels_last if is_channels_last else torch.preserve_format
+    return x.to(weight.dtype, memory_format=order)
 
 
 def joint_conv(x: Tensor, convs: list[nn.Conv2d]) -> tuple[Tensor, ...]:

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from fommvg_lib.config.fomm import HEAD_KERNEL, FommModelConfig
-from fommvg_lib.frame_generator.fomm.blocks import DownBlock, ResBlock, SameBlock, UpBlock
+from fommvg_lib.frame_generator.fomm.blocks import DownBlock, ResBlock, SameBlock, UpBlock, laid_out_as
 from fommvg_lib.frame_generator.fomm.dense_motion import DenseMotion, DenseMotionNetwork
 from fommvg_lib.frame_generator.grid import resize_grid, resize_map, warp
 from fommvg_lib.motion import Motion
@@ -93,7 +93,7 @@ class Generator(nn.Module):
             features = self._move(features, dense)
             if with_deformed or self.blend_source:
                 deformed = self._warp(source, dense.deformation)  # (B, C, H, W)
-        features = features.to(self.final.weight.dtype)
+        features = laid_out_as(self.final.weight, features)
         features = self.bottleneck(features)
         for block in self.up_blocks:
             features = block(features)

@@ -117,8 +117,8 @@ class Fomm(nn.Module):
         Args:
             channels_last: keep images and weights in NHWC memory order.
             fold_batch_norm: merge batch norms and doublings into convolutions (exact up to rounding).
-            autocast: "fp32"; "bf16": convolutions in bfloat16, geometry in float32; "auto": bf16 where the
-                device computes it natively, else fp32.
+            autocast: "fp32"; "bf16": convolutions of generator and dense motion in bfloat16, the detector
+                and all geometry in float32; "auto": bf16 where the device has it, else fp32.
 
         Raises:
             ValueError: for another `autocast`.
@@ -133,7 +133,7 @@ class Fomm(nn.Module):
             fold_norms(model)
             merge_upsampling(model)
         if autocast == "bf16" or (autocast == "auto" and has_fast_bf16(self.device)):
-            cast_convolutions(model, torch.bfloat16)
+            cast_convolutions(model.generator, torch.bfloat16)
         return model.to(memory_format=torch.channels_last) if channels_last else model
 
     def check_size(self, size: int) -> None:

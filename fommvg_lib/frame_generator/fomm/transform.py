@@ -37,14 +37,15 @@ class Transform:
         return Transform(self.theta.to(device), params, self.points_tps)
 
     def points(self, xy: Tensor) -> Tensor:
-        """Give t at points (B, N, 2), the same shape."""
+        """Give t at points (B, N, 2), the same shape; points (1, N, 2) serve the whole batch."""
         theta = self.theta.to(xy.dtype)[:, None]  # (B, 1, 2, 3)
         moved = theta[..., 0] * xy[..., :1] + theta[..., 1] * xy[..., 1:] + theta[..., 2]
         if self.control_params is None:
             return moved
         distance = self._offsets(xy).abs().sum(-1)  # (B, N, P*P)
-        bumps = distance**2 * torch.log(distance + EPSILON)
-        return moved + (bumps * self.control_params.to(xy.dtype)).sum(-1, keepdim=True)
+        bumps = distance**2 * torch.log(distance + EPSILON)  # the same for all items if the points are
+        with torch.autocast(xy.device.type, enabled=False):
+            return moved + bumps @ self.control_params.to(xy.dtype).transpose(1, 2)
 
     def jacobian(self, xy: Tensor) -> Tensor:
         """Give the derivative of t at points (B, N, 2): (B, N, 2, 2), entry [i][j] = dt_i / dz_j.
@@ -63,8 +64,8 @@ class Transform:
 
     def frame(self, image: Tensor, align_corners: bool = True) -> Tensor:
         """Give D'(z) = D(t(z)) for images (B, C, H, W), reflected at the border; the model's convention."""
-        batch, _, height, width = image.shape
-        grid = coordinate_grid((height, width), image).flatten(0, 1).expand(batch, -1, -1)
+        height, width = image.shape[-2:]
+        grid = coordinate_grid((height, width), image).flatten(0, 1)[None]  # (1, H*W, 2)
         grid = self.points(grid).unflatten(1, (height, width))  # (B, H, W, 2)
         return warp(image, grid, align_corners, padding_mode="reflection")
 

@@ -18,9 +18,13 @@ from fommvg_lib.checkpoints import save_weights
 from fommvg_lib.clips import ClipSet, FramePairs, PairLoader
 from fommvg_lib.config.fomm import FommConfig
 from fommvg_lib.frame_generator.fomm.discriminator import MultiScaleDiscriminator
+from fommvg_lib.frame_generator.fomm.generator import Generated
 from fommvg_lib.frame_generator.fomm.model import Fomm
 from fommvg_lib.frame_generator.fomm.objective import discriminator_loss, generator_losses
 from fommvg_lib.frame_generator.fomm.transform import random_transform
+from fommvg_lib.frame_generator.grid import resize_map
+from fommvg_lib.generate import to_images, to_tensor
+from fommvg_lib.motion import Motion
 from fommvg_lib.perceptual import build_perceptual
 from fommvg_lib.visualize import draw_keypoints, strip
 
@@ -90,11 +94,11 @@ class FommRecipe:
             for name in ("source", "driving")
         )
         randomness = torch.Generator(self.device).manual_seed(_mix(self.config.seed, step))
-        align_corners = self.config.model.align_corners
-        transform = random_transform(self.config.transform, source.shape[0], randomness, align_corners)
-        terms, forward = generator_losses(
-            self.model, self.discriminator, source, driving, transform, self.config, self.perceptual
-        )
+        transform = random_transform(self.config.transform, source.shape[0], randomness)
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.config.precision == "bf16"):
+            terms, forward = generator_losses(
+                self.model, self.discriminator, source, driving, transform, self.config, self.perceptual
+            )
         for optimizer in self.optimizers.values():
             optimizer.zero_grad(set_to_none=True)
         sum(terms.values()).backward()
@@ -135,8 +139,8 @@ class FommRecipe:
         errors, baselines = [], []
         for clip in self._held_out:
             frames = clip.to(self.device)
-            predicted = self._reconstruct(frames)["prediction"]
-            errors.append((predicted - frames[1:]).abs().mean().item())
+            made, _ = self._reconstruct(frames)
+            errors.append((made.prediction - frames[1:]).abs().mean().item())
             baselines.append((frames[:1] - frames[1:]).abs().mean().item())
         l1, repeat_first = float(np.mean(errors)), float(np.mean(baselines))
         return {"l1": l1, "l1_repeat_first": repeat_first, "ratio": l1 / max(repeat_first, 1e-8)}
@@ -145,31 +149,24 @@ class FommRecipe:
     def pictures(self, step: int) -> dict[str, np.ndarray]:
         """Show held-out clips: source, driving, warped source, prediction, occlusion; keypoints drawn."""
         self.model.eval()
-        rows = []
-        for clip in self._held_out[:4]:
-            made = self._reconstruct(clip.to(self.device))
-            rows += [[_picture(image, motion) for image, motion in column] for column in made["columns"]]
-        return {
-            "reconstruction": strip(rows, labels=["source", "driving", "warped", "prediction", "visible"])
-        }
+        rows = [self._row(clip.to(self.device)) for clip in self._held_out[:4]]
+        names = ["source", "driving", "warped", "prediction", "visible"][: len(rows[0])]
+        return {"reconstruction": strip(rows, columns=names, factor=max(1, 128 // self.config.size))}
 
-    def _reconstruct(self, frames: Tensor) -> dict[str, Any]:
-        """Predict frames 1.. of a clip (T, C, H, W) from frame 0."""
-        motion = self.model.kp_detector(frames)
-        count = len(frames) - 1
-        source, kp_source = frames[:1].expand(count, -1, -1, -1), motion[:1].expand(count)
-        made = self.model.generator(source, kp_source, motion[1:])
-        occlusion = made.occlusion_map
-        last = count - 1
-        columns = [
-            (frames[0], motion[0]),
-            (frames[-1], motion[-1]),
-            (made.deformed[last], None),
-            (made.prediction[last], None),
-        ]
-        if occlusion is not None:
-            columns.append((torch.nn.functional.interpolate(occlusion[last:], frames.shape[-2:])[0], None))
-        return {"prediction": made.prediction, "columns": [columns]}
+    def _row(self, frames: Tensor) -> list[np.ndarray]:
+        """Draw a clip's first and last frame and how the second is made from the first."""
+        made, motion = self._reconstruct(frames)
+        row = [_picture(frames[0], motion[0]), _picture(frames[-1], motion[-1])]
+        row += [_picture(made.deformed[-1]), _picture(made.prediction[-1])]
+        if made.occlusion_map is not None:
+            row.append(_picture(resize_map(made.occlusion_map[-1:], tuple(frames.shape[-2:]))[0]))
+        return row
+
+    def _reconstruct(self, frames: Tensor) -> tuple[Generated, Motion]:
+        """Predict frames 1.. of a clip (T, C, H, W) from frame 0; give the motion of all T too."""
+        motion, count = self.model.kp_detector(frames), len(frames) - 1
+        source = frames[:1].expand(count, -1, -1, -1)
+        return self.model.generator(source, motion[:1].expand(count), motion[1:]), motion
 
     def save(self, folder: Path, info: dict[str, Any]) -> str:
         """Write the generator and the detector (not the discriminator, which `state/` keeps)."""
@@ -192,12 +189,10 @@ def _held_out_frames(clips: ClipSet, config: FommConfig) -> list[Tensor]:
     for index in range(min(len(clips), NUM_VALIDATION_CLIPS)):
         count = min(NUM_VALIDATION_FRAMES, clips.num_frames(index))
         moments = np.linspace(0, clips.num_frames(index) - 1, count).round().astype(int)
-        frames = torch.from_numpy(clips.frames(index, moments)).permute(0, 3, 1, 2).float() / 255
-        chosen.append(frames if config.model.num_channels == 3 else frames.mean(1, keepdim=True))
+        chosen.append(to_tensor(clips.frames(index, moments), config.model.num_channels))
     return chosen
 
 
-def _picture(image: Tensor, motion: Any) -> np.ndarray:
-    array = (image.float().cpu().clamp(0, 1) * 255).round().byte().permute(1, 2, 0).numpy()
-    array = np.repeat(array, 3, axis=2) if array.shape[2] == 1 else array
+def _picture(image: Tensor, motion: Motion | None = None) -> np.ndarray:
+    array = to_images(image[None])[0]
     return array if motion is None else draw_keypoints(array, motion)

@@ -44,6 +44,7 @@ from fommvg_lib.training.recipes.motion import (
     critic_terms,
     fit_space,
     seeded,
+    start_at_size,
 )
 
 NUM_CHECK_FRAMES = (12, 32)
@@ -89,12 +90,13 @@ class FrameInterpolationRecipe(MotionRecipe):
         if self.is_legacy:
             return
         fit_space(self.model.scaling, self.model.basis, self.train, self.longest, departures=True)
+        network = self.model.network
         with torch.no_grad():
-            windows = self.train.every_window(self.longest)
-            path = self._real_path(windows)[1]
-            self.features = MotionFeatures(path).to(self.device)
-            size = (path - _straight(path)).square().mean(dim=(0, 1)).sqrt()
-            self.model.network.decode.layers[-1].weight.mul_(size[:, None].to("cpu"))
+            ends, path = self._real_path(self.train.every_window(self.longest))
+            condition = interpolation_condition(self.model.scaling, ends)
+            made = network(condition, torch.randn(*path.shape[:2], self.config.noise_dim))
+        self.features = MotionFeatures(path).to(self.device)
+        start_at_size(network.decode.layers[-1], made, (path - _straight(path)).square().mean(dim=(0, 1)).sqrt())
 
     def _build_critic(self) -> tuple[nn.Module, nn.Module]:
         num_dims, config = self.train.num_dims, self.config

@@ -84,7 +84,8 @@ class MotionRecipe:
 
     def add_optimizer(self, name: str, parameters: list[nn.Parameter], rate: float) -> None:
         """Make an Adam optimiser; several published ones of equal rate are one here, which changes nothing."""
-        self.optimizers[name] = torch.optim.Adam(parameters, rate, (self.config.beta1, 0.999))
+        is_fused = self.device.type in ("cpu", "cuda")
+        self.optimizers[name] = torch.optim.Adam(parameters, rate, (self.config.beta1, 0.999), fused=is_fused)
         self._rates[name] = rate
 
     def set_rates(self, step: int) -> None:
@@ -159,6 +160,20 @@ def fit_space(
     strides = [path[:, ::stride] for stride in (1, 4) if path.shape[1] > stride]
     residual = (motion for part in strides for motion in part)
     basis.copy_(torch.from_numpy(fit_residual_pca(residual, basis.shape[0]).components).float())
+
+
+@torch.no_grad()
+def start_at_size(last: nn.Linear, made: Tensor, wanted: Tensor) -> None:
+    """Scale the last layer so that an untrained network's motion is as large as the real one.
+
+    Args:
+        last: the layer that gives C coefficients.
+        made: (B, T, C), what the network makes of noise now.
+        wanted: (C,), root mean square of the real coefficients.
+    """
+    factor = wanted / made.square().mean(dim=(0, 1)).sqrt().clamp_min(1e-8)
+    last.weight.mul_(factor[:, None])
+    last.bias.mul_(factor)
 
 
 class MotionFeatures(nn.Module):

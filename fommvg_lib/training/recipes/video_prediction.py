@@ -8,7 +8,6 @@ clips of 16 frames, a random frame of the same video as x_0, a critic that sees 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import torch
@@ -40,6 +39,7 @@ from fommvg_lib.training.recipes.motion import (
     critic_terms,
     fit_space,
     seeded,
+    start_at_size,
 )
 
 NUM_CHECK_FRAMES = 60
@@ -87,13 +87,14 @@ class VideoPredictionRecipe(MotionRecipe):
             network.stdev.copy_(torch.from_numpy(pca.stdev))
             return
         fit_space(self.model.scaling, self.model.basis, self.train, self.longest)
+        network = self.model.network
         with torch.no_grad():
-            path = self._real_path(self.train.every_window(self.longest))[1]
+            condition, path = self._real_path(self.train.every_window(self.longest))
+            made = network(condition, torch.randn(*path.shape[:2], self.config.noise_dim))
         self._lags = tuple(lag for lag in self.config.moment_lags if lag < self.longest)
         self._stdev = lag_moments(path, self._lags)[1].sqrt().clamp_min(1e-4).to(self.device)
         self.features = MotionFeatures(path).to(self.device)
-        with torch.no_grad():  # start with motion of about the right size
-            self.model.network.decode.layers[-1].weight.mul_(self.features.place[:, None].to("cpu"))
+        start_at_size(network.decode.layers[-1], made, self.features.place.to(made.device))
 
     def _build_critic(self) -> nn.Module:
         num_dims = self.train.num_dims
@@ -170,18 +171,25 @@ class VideoPredictionRecipe(MotionRecipe):
         return model.complete(windows, known, num_samples, generator)
 
     def validate(self, step: int) -> dict[str, float]:
-        """Compare 59 predicted frames with held-out motion: values (keypoint places) and all D numbers."""
+        """Compare 59 predicted frames with held-out motion.
+
+        Fréchet distances are over the real motion's own mean square, so 1 is what standing still scores;
+        `floor_...` is the distance between two halves of the real windows. Each for keypoint places (`value`)
+        and for all D numbers.
+        """
         real = self.held_out_windows(NUM_CHECK_FRAMES)
         generated = self._generate(real, 1)[0]
         places = slice(0, 2 * self.train.num_kp)
-        figures: dict[str, Any] = {}
+        figures = {}
         for name, part in (("value", places), ("all", slice(None))):
-            distance = motion_frechet(real[..., part], generated[..., part])
-            floor = motion_frechet(real[::2, :, part], real[1::2, :, part]) if len(real) > 3 else None
+            still = motion_frechet(real[..., part], real[:, :1, part].expand_as(real[..., part]))
+            ours = motion_frechet(real[..., part], generated[..., part])
+            halves = (real[::2, :, part], real[1::2, :, part]) if len(real) > 1 else (real[..., part],) * 2
+            floor = motion_frechet(*halves)
             for kind in ("displacement", "velocity", "acceleration"):
-                figures[f"frechet_{kind}_{name}"] = getattr(distance, kind)
-                if floor is not None:
-                    figures[f"floor_{kind}_{name}"] = getattr(floor, kind)
+                scale = getattr(still, kind)
+                figures[f"{kind}_{name}"] = getattr(ours, kind) / scale
+                figures[f"floor_{kind}_{name}"] = getattr(floor, kind) / scale
         figures["frozen_share"] = frozen_share(real[..., places], generated[..., places])
         figures["drift"] = drift(real[..., places], generated[..., places])
         return figures

@@ -1,0 +1,90 @@
+"""Which clips lie in a folder, and which of them are held out.
+
+The layout is that of the First Order Motion Model's public release: either `train/` and `test/` with clips in
+them, or a plain folder of clips, split 80 to 20 by identity (the text before '#' in the name, else the whole
+name). A clip is a video file, a folder of pictures (which may also be named `x.mp4`), or one png or jpg of
+square frames side by side. The split differs from the release's, which divides clips instead of identities.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, UnidentifiedImageError
+
+from fommvg_lib.clips.interface import identity_of
+from fommvg_lib.files import InputError
+
+VIDEO_SUFFIXES = (".mp4", ".mov", ".avi", ".webm", ".mkv", ".mpg", ".mpeg", ".gif")
+PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg")
+TEST_SHARE = 0.2
+
+
+def find_split(root: Path, split: str, seed: int = 0) -> list[Path]:
+    """List the clips of a split, sorted by name.
+
+    Raises:
+        InputError: if the folder is missing, holds no clip, has `train` without `test`, or shows one identity
+            only while a part of it is asked for.
+    """
+    if not root.is_dir():
+        raise InputError(f"{root}: is no folder of clips" if root.exists() else f"{root}: no such folder")
+    if (root / "train").is_dir():
+        if not (root / "test").is_dir():
+            raise InputError(f"{root}: has a train folder, but no test folder")
+        parts = ("train", "test") if split == "all" else (split,)
+        return [clip for part in parts for clip in list_clips(root / part)]
+    clips = list_clips(root)
+    if split == "all":
+        return clips
+    held_out = choose_held_out([identity_of(clip_name(clip)) for clip in clips], seed)
+    if not held_out:
+        raise InputError(f"{root}: shows one identity only, so train and test cannot be told apart")
+    return [clip for clip in clips if (identity_of(clip_name(clip)) in held_out) == (split == "test")]
+
+
+def choose_held_out(identities: Sequence[str], seed: int = 0) -> set[str]:
+    """Choose a fifth of the identities (rounded up) for the test split; none if there is only one."""
+    people = sorted(set(identities))
+    if len(people) < 2:
+        return set()
+    order = np.random.default_rng(np.random.SeedSequence([seed])).permutation(len(people))
+    return {people[i] for i in order[: int(np.ceil(TEST_SHARE * len(people)))]}
+
+
+def list_clips(folder: Path) -> list[Path]:
+    """List the clips directly in a folder, sorted by name.
+
+    Raises:
+        InputError: if there is none.
+    """
+    clips = sorted(entry for entry in folder.iterdir() if not entry.name.startswith(".") and _is_clip(entry))
+    if not clips:
+        kinds = "video files, folders of pictures, pictures of square frames side by side"
+        raise InputError(f"{folder}: holds no clips ({kinds})")
+    return clips
+
+
+def clip_name(path: Path) -> str:
+    """Give the name without a video's or picture's ending (folders of pictures may be called x.mp4)."""
+    return path.stem if path.suffix.lower() in (*VIDEO_SUFFIXES, *PICTURE_SUFFIXES) else path.name
+
+
+def is_strip(path: Path) -> bool:
+    """Say whether a clip is one picture of frames side by side."""
+    return path.suffix.lower() in PICTURE_SUFFIXES and path.is_file()
+
+
+def _is_clip(path: Path) -> bool:
+    if path.is_dir():
+        return any(entry.suffix.lower() in PICTURE_SUFFIXES for entry in path.iterdir())
+    if not is_strip(path):
+        return path.suffix.lower() in VIDEO_SUFFIXES
+    try:
+        with Image.open(path) as picture:
+            width, height = picture.size
+    except (UnidentifiedImageError, OSError) as error:
+        raise InputError(f"{path}: is no readable picture") from error
+    return width > height and width % height == 0
