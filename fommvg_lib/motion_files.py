@@ -1,8 +1,8 @@
 """Motion on disk: one safetensors file per clip, and folders of them (DESIGN section 7).
 
 A file holds `value` (T, K, 2), `jacobian` (T, K, 2, 2) where there is one, and text metadata: fps, frame
-size, clip name and hash, and the hash of the frame generator's weights. A set has one frame rate and one frame
-generator. The published `.npy` layouts are in `motion_npy.py`.
+size, clip name and hash, and the hash of the frame generator's weights. A set has one frame rate and one
+frame generator. The published `.npy` layouts are in `motion_npy.py`.
 """
 
 from __future__ import annotations

@@ -145,7 +145,7 @@ def vp_discriminator_terms(
 
 
 def paired_ends(motion: Tensor, num_scored: int, detach_positions: bool = False) -> Tensor:
-    """Give what the FI critic sees: [x_i, x_{L-1-i}, x_{i+1} - x_i, x_{L-1-i} - x_{L-2-i}] for i < num_scored.
+    """Give what the FI critic sees: [x_i, x_{L-1-i}, x_{i+1} - x_i, x_{L-1-i} - x_{L-2-i}].
 
     Args:
         motion: (B, L, D).

@@ -79,7 +79,13 @@ class PackedMotion:
     def _take(self, chosen: Tensor) -> PackedMotion:
         names = tuple(name for name, keep in zip(self.names, chosen.tolist(), strict=True) if keep)
         return PackedMotion(
-            self.vectors, self.starts[chosen], self.lengths[chosen], names, self.num_kp, self.fps, self.weights_hash
+            self.vectors,
+            self.starts[chosen],
+            self.lengths[chosen],
+            names,
+            self.num_kp,
+            self.fps,
+            self.weights_hash,
         )
 
     def longest(self) -> int:
@@ -92,7 +98,9 @@ class PackedMotion:
         Raises:
             InputError: if no clip is long enough.
         """
-        starts = torch.cat([self.window_starts(index, length, stride or length) for index in range(len(self))])
+        starts = torch.cat(
+            [self.window_starts(index, length, stride or length) for index in range(len(self))]
+        )
         if len(starts) == 0:
             raise self._too_short(length)
         return self._gather(starts, length)
@@ -101,8 +109,16 @@ class PackedMotion:
         """Give the rows at which a clip's windows start."""
         return self.starts[clip] + torch.arange(0, max(0, int(self.lengths[clip]) - length + 1), stride)
 
-    def draw(self, batch: int, length: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    def draw(
+        self, batch: int, length: int, generator: torch.Generator, stride: int = 1
+    ) -> tuple[Tensor, Tensor]:
         """Draw windows, every position of every clip equally likely.
+
+        Args:
+            batch: how many.
+            length: frames of each.
+            generator: source of randomness.
+            stride: windows start at multiples of it; `length` draws from non-overlapping ones.
 
         Returns:
             Windows (batch, length, D) and the clips (batch,) they are of.
@@ -110,7 +126,7 @@ class PackedMotion:
         Raises:
             InputError: if no clip is long enough.
         """
-        room = (self.lengths - length + 1).clamp_min(0)
+        room = ((self.lengths - length).div(stride, rounding_mode="floor") + 1).clamp_min(0)
         total = int(room.sum())
         if total == 0:
             raise self._too_short(length)
@@ -118,7 +134,7 @@ class PackedMotion:
         place = torch.randint(total, (batch,), generator=generator)
         clip = torch.searchsorted(ends, place, right=True)
         offset = place - (ends - room)[clip]
-        return self._gather(self.starts[clip] + offset, length), clip
+        return self._gather(self.starts[clip] + stride * offset, length), clip
 
     def draw_frames(self, clips: Tensor, generator: torch.Generator) -> Tensor:
         """Draw one frame (B, D) of each of the clips (B,)."""

@@ -32,7 +32,12 @@ def wandering_clips(num_clips=10, num_frames=40, num_kp=4, has_jacobian=True):
     """A motion set."""
     return [
         MotionClip(
-            wandering(num_frames, num_kp, has_jacobian, seed), 25.0, (64, 64), f"clip{seed}", f"c{seed}", "frames"
+            wandering(num_frames, num_kp, has_jacobian, seed),
+            25.0,
+            (64, 64),
+            f"clip{seed}",
+            f"c{seed}",
+            "frames",
         )
         for seed in range(num_clips)
     ]

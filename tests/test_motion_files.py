@@ -135,7 +135,9 @@ def test_object_arrays_are_never_unpickled(tmp_path):
         load_npy(tmp_path / "x.npy")
 
 
-@pytest.mark.parametrize("array", [np.zeros((4, 2, 100)), np.zeros((4, 3)), np.array(["a"]), np.full((2, 4), np.nan)])
+@pytest.mark.parametrize(
+    "array", [np.zeros((4, 2, 100)), np.zeros((4, 3)), np.array(["a"]), np.full((2, 4), np.nan)]
+)
 def test_wrong_npy_is_refused(tmp_path, array):
     np.save(tmp_path / "x.npy", array)
     with pytest.raises(InputError, match="x.npy"):

@@ -14,7 +14,9 @@ def walks(rank=5, num_dims=20, scales=None, seed=0, num_clips=6):
     basis = np.linalg.qr(rng.normal(size=(num_dims, rank)))[0].T
     scales = np.linspace(1.0, 0.2, rank) if scales is None else scales
     lengths = rng.integers(30, 60, num_clips)
-    return [np.cumsum((rng.normal(size=(length, rank)) * scales) @ basis, axis=0) for length in lengths], basis
+    return [
+        np.cumsum((rng.normal(size=(length, rank)) * scales) @ basis, axis=0) for length in lengths
+    ], basis
 
 
 def test_rank_five_differences_are_explained_by_five_components():

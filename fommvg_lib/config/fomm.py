@@ -151,8 +151,8 @@ class FommConfig(Config):
     """Everything random is derived from it."""
 
     PROFILES: ClassVar[dict[str, dict[str, Any]]] = {
-        "smoke": {**_SMALL, "num_steps": 60},
-        "shipped": {**_SMALL, "num_steps": 6000, "precision": "bf16"},
+        "smoke": {**_SMALL, "num_steps": 40, "batch_size": 8},
+        "shipped": {**_SMALL, "num_steps": 10000, "precision": "bf16"},
         "colab": {**_VOX, "batch_size": 12},
         "full": _VOX,
     }

@@ -30,9 +30,10 @@ class MotionFrechet:
 def frechet_distance(first: Tensor, second: Tensor) -> float:
     """Fréchet distance of the Gaussians with the moments of two sets of samples.
 
-    |m1 - m2|^2 + tr S1 + tr S2 - 2 tr (S1 S2)^(1/2). With centred data A, B the last trace is the nuclear norm of
-    A B^T / sqrt((n - 1)(m - 1)): no matrix root, no imaginary parts, exact for singular covariances too. A and
-    B are first reduced to their D x D triangular factors, which leaves the singular values as they are.
+    |m1 - m2|^2 + tr S1 + tr S2 - 2 tr (S1 S2)^(1/2). With centred data A, B the last trace is the nuclear
+    norm of A B^T / sqrt((n - 1)(m - 1)): no matrix root, no imaginary parts, exact for singular
+    covariances too. A and B are first reduced to their D x D triangular factors, which leaves the
+    singular values as they are.
 
     Args:
         first: (n, D), n >= 2.
@@ -46,8 +47,15 @@ def frechet_distance(first: Tensor, second: Tensor) -> float:
 
     Source: Dowson & Landau 1982; Heusel et al. 2017, Eq. 6.
     """
-    if first.ndim != 2 or second.ndim != 2 or first.shape[1] != second.shape[1] or min(len(first), len(second)) < 2:
-        raise ValueError(f"expected (n, D) and (m, D) with n, m >= 2, got {tuple(first.shape)}, {tuple(second.shape)}")
+    if (
+        first.ndim != 2
+        or second.ndim != 2
+        or first.shape[1] != second.shape[1]
+        or min(len(first), len(second)) < 2
+    ):
+        raise ValueError(
+            f"expected (n, D) and (m, D) with n, m >= 2, got {tuple(first.shape)}, {tuple(second.shape)}"
+        )
     first, second = first.detach().cpu().double(), second.detach().cpu().double()
     gap = (first.mean(dim=0) - second.mean(dim=0)).square().sum()
     roots = [(x - x.mean(dim=0)) / (len(x) - 1) ** 0.5 for x in (first, second)]
@@ -95,7 +103,12 @@ def frozen_share(real: Tensor, generated: Tensor, floor: float = 0.2, window: in
         floor: fraction of the real median.
         window: frames in a stretch; stretches do not overlap, and T - 1 steps are used if they are fewer.
     """
-    return (_stretch_speed(generated, window) < floor * _stretch_speed(real, window).median()).double().mean().item()
+    return (
+        (_stretch_speed(generated, window) < floor * _stretch_speed(real, window).median())
+        .double()
+        .mean()
+        .item()
+    )
 
 
 def drift(real: Tensor, generated: Tensor) -> float:

@@ -37,7 +37,7 @@ def load_motion_generator(
         num_kp: K of the motion it is for; needed by name, checked for a folder.
 
     Raises:
-        InputError: if the folder holds no weights, weights of something else, or for motion of another layout.
+        InputError: if the folder holds no weights, of something else, or for motion of another layout.
         ValueError: if a name is given without sizes.
     """
     if str(name_or_folder) in UNTRAINED:
@@ -47,7 +47,9 @@ def load_motion_generator(
     weights = load_weights(name_or_folder)
     if weights.kind not in TRAINED:
         kinds = ", ".join(TRAINED)
-        raise InputError(f"{name_or_folder}: holds {weights.kind} weights, a motion generator is one of {kinds}")
+        raise InputError(
+            f"{name_or_folder}: holds {weights.kind} weights, a motion generator is one of {kinds}"
+        )
     model = TRAINED[weights.kind].from_weights(weights).to(device)
     if (num_dims or model.num_dims, num_kp or model.num_kp) != (model.num_dims, model.num_kp):
         raise InputError(

@@ -1,7 +1,8 @@
-"""Frame interpolation (FI): first and last frame known, all between generated (FOMMVG; specification section 5).
+"""Frame interpolation (FI): first and last frame known, all between generated (FOMMVG, FI model).
 
-Two forms. `default` is corrected: it works in the space of `MotionScaling` and adds to the straight path between the
-two ends a departure that vanishes at both. `legacy` is the published one: absolute frames, raw in and out.
+Two forms. `default` is corrected: it works in the space of `MotionScaling` and adds to the straight path
+between the two ends a departure that vanishes at both. `legacy` is the published one: absolute frames,
+raw in and out.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ class FrameInterpolation(nn.Module):
         frame_generator_hash: of the frame generator whose motion it learned.
 
     Attributes:
-        share_touched: after `complete`, the share of generated keypoints that had to be brought back into range.
+        share_touched: after `complete`, the share of generated keypoints that were brought back into range.
     """
 
     kind = "fi"
@@ -129,7 +130,7 @@ class FrameInterpolation(nn.Module):
 
 
 def interpolation_condition(scaling: MotionScaling, seen: Tensor) -> Tensor:
-    """Give what FI is conditioned on, (B, 2D): frame 0 scaled, and the way to the last frame, from both ends."""
+    """Give FI's condition (B, 2D) from both ends: frame 0 scaled, and the way to the last frame."""
     return torch.cat([scaling.condition(seen[:, 0]), scaling.displacement(seen)[:, 1]], dim=-1)
 
 

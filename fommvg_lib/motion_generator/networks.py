@@ -31,7 +31,7 @@ class MLP(nn.Module):
 
 
 class PublishedPrediction(nn.Module):
-    """VP as published: noise drives an LSTM that starts from x_0; PCA coefficients of the differences come out.
+    """VP as published: noise drives an LSTM that starts from x_0; PCA coefficients of differences come out.
 
     Source: FOMMVG release; names of its parts: ench, encc, frnn, pred.
     """
@@ -67,7 +67,7 @@ class PublishedPrediction(nn.Module):
         return path, coefficients
 
     def residual(self, x0: Tensor, noise: Tensor) -> tuple[Tensor, Tensor]:
-        """Give the differences (B, T, D) of `rollout` and its coefficients, without summing up where none clamps."""
+        """Give the differences (B, T, D) of `rollout` and its coefficients; sums up only if one clamps."""
         coefficients = self.coefficients(x0, noise)
         differences = coefficients @ self.components
         with torch.no_grad():
@@ -85,7 +85,8 @@ def _leaves_range(path: Tensor, num_values: int) -> bool:
 def clamped_path(x0: Tensor, differences: Tensor, num_values: int) -> Tensor:
     """Sum differences (B, T, D) onto x_0 (B, D) with x_{t+1} = clamp(x_t + d_t, -1, 1) for the values.
 
-    Step by step; the cumulative sum that `PublishedPrediction` uses is the same as long as no value leaves [-1, 1].
+    Step by step; the cumulative sum that `PublishedPrediction` prefers is the same as long as no value leaves
+    the range.
 
     Returns:
         (B, T + 1, D).
@@ -99,7 +100,7 @@ def clamped_path(x0: Tensor, differences: Tensor, num_values: int) -> Tensor:
 
 
 class PublishedInterpolation(nn.Module):
-    """FI as published: a forward LSTM from x_0 and a backward one from x_1 over the same noise; absolute frames.
+    """FI as published: a forward LSTM from x_0 and a backward one from x_1, same noise; absolute frames.
 
     Source: FOMMVG release; names of its parts: E, frnn, brnn, pred.
     """
@@ -133,8 +134,8 @@ def _state(encoded: Tensor) -> tuple[Tensor, Tensor]:
 class PredictionNetwork(nn.Module):
     """VP, corrected: coefficients of the displacement from frame 0 as g(h_t) - g(h_0).
 
-    The states h_t of an LSTM are bounded, so the displacement is: it cannot drift out; and it is driven by noise
-    at every step, so it cannot freeze. The start state depends on frame 0 and on noise of its own.
+    The states h_t of an LSTM are bounded, so the displacement is: it cannot drift out; and it is driven by
+    noise at every step, so it cannot freeze. The start state depends on frame 0 and on noise of its own.
     """
 
     def __init__(

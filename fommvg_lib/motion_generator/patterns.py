@@ -7,7 +7,7 @@ from torch import Tensor
 
 
 def known_past(known: Tensor) -> int:
-    """Give how many frames every row of (B, T) knows, if they are the first ones and some are left; else 0."""
+    """Give how many first frames every row of (B, T) knows, if it knows no other and not all; else 0."""
     num_known = int(known[0].sum()) if len(known) else 0
     is_past = 0 < num_known < known.shape[1]
     return num_known if is_past and known[:, :num_known].all() and not known[:, num_known:].any() else 0

@@ -41,7 +41,7 @@ class MotionScaling(nn.Module):
         self.register_buffer("spread", torch.ones(num_dims))
 
     def fit(self, windows: Tensor) -> None:
-        """Set the scaling from training windows (N, T, D), raw; a number that hardly varies counts as 1e-4."""
+        """Set the scaling from training windows (N, T, D), raw; deviations count as at least 1e-4."""
         seen = self.represent(windows, windows[:, 0])
         moved = (seen - seen[:, :1])[:, 1:]
         self.mean.copy_(seen.mean(dim=(0, 1)))

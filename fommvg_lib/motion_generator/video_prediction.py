@@ -1,7 +1,8 @@
-"""Video prediction (VP): one known frame, all later ones generated (FOMMVG; specification sections 4 and 8).
+"""Video prediction (VP): one known frame, all later ones generated (FOMMVG, VP model).
 
-Two forms. `default` is corrected: it works in the space of `MotionScaling`, is conditioned on the clip's own first
-frame and gives a displacement that neither drifts nor freezes. `legacy` is the published one, raw in and out.
+Two forms. `default` is corrected: it works in the space of `MotionScaling`, is conditioned on the clip's
+own first frame and gives a displacement that neither drifts nor freezes. `legacy` is the published one,
+raw in and out.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ class VideoPrediction(nn.Module):
         frame_generator_hash: of the frame generator whose motion it learned.
 
     Attributes:
-        share_touched: after `complete`, the share of generated keypoints that had to be brought back into range.
+        share_touched: after `complete`, the share of generated keypoints that were brought back into range.
     """
 
     kind = "vp"
@@ -144,7 +145,7 @@ def translate_published(state: Mapping[str, Tensor], swap_encoders: bool = False
 
     Args:
         state: tensors named `<part>.<name>`.
-        swap_encoders: exchange ench and encc: the published loader does so each time a VP checkpoint is loaded.
+        swap_encoders: exchange ench and encc: the published loader does so whenever it loads a VP checkpoint.
 
     Returns:
         The same tensors under our names.

@@ -17,6 +17,7 @@ from fommvg_lib.frame_generator import load_frame_generator
 from fommvg_lib.frame_generator.interface import FrameGenerator
 from fommvg_lib.generate import extract_motion
 from fommvg_lib.motion_files import MotionClip, load_motion_set
+from fommvg_lib.synthetic import identities
 from fommvg_lib.training.recipe import Recipe
 from fommvg_lib.training.recipes.fomm import FommRecipe
 from fommvg_lib.training.recipes.frame_interpolation import FrameInterpolationRecipe
@@ -80,7 +81,7 @@ def synthetic_motion(
     Args:
         model: whose keypoints.
         split: "train" or "test" identities.
-        num_clips: how many clips, each of another identity while there are enough.
+        num_clips: how many clips; another identity each, or several clips each where there are not enough.
         num_frames: frames of each.
         seed: of the heads.
         show: wraps the list of clips, for a progress bar.
@@ -88,9 +89,11 @@ def synthetic_motion(
     Returns:
         One motion clip for each.
     """
-    clips = SyntheticClips(split, model.size, num_frames, seed, num_identities=num_clips)
+    people = min(num_clips, len(identities(split)))
+    per_person = -(-num_clips // people)
+    clips = SyntheticClips(split, model.size, num_frames, seed, people, per_person)
     made = []
-    for index in show(range(len(clips))):
+    for index in show(range(num_clips)):
         motion = extract_motion(model, clips.frames(index, range(num_frames)))
         name, frame_size = clips.names[index], (model.size, model.size)
         made.append(MotionClip(motion, clips.fps(index), frame_size, name, "", model.weights_hash))

@@ -1,8 +1,9 @@
 """One training step of video prediction at batch 300, T 16, D 100: fused against step by step.
 
-The plain side is the loop that the specification describes: an LSTM cell, `pred`, coefficients on a diagonal times
-the components and a clamp for every time step, the critic called on every difference, four Adam optimisers.
-Both sides start from the same weights and noise; their losses are compared before the times are.
+The plain side is the loop that the specification describes: an LSTM cell, `pred`, coefficients on a
+diagonal times the components and a clamp for every time step, the critic called on every difference, four
+Adam optimisers. Both sides start from the same weights and noise; their losses are compared before the
+times are.
 """
 
 from __future__ import annotations
@@ -32,7 +33,9 @@ class PlainStep:
         self.parts["frnn"] = cell
         self.components, self.stdev, self.critic = network.components, network.stdev, critic
         adam = {"betas": (0.9, 0.999)}
-        self.generators = [torch.optim.Adam(p.parameters(), RATES["generator"], **adam) for p in self.parts.values()]
+        self.generators = [
+            torch.optim.Adam(p.parameters(), RATES["generator"], **adam) for p in self.parts.values()
+        ]
         self.discriminator = torch.optim.Adam(critic.parameters(), RATES["critic"], **adam)
 
     def rollout(self, x0: Tensor, noise: Tensor) -> tuple[list[Tensor], Tensor]:
@@ -94,7 +97,7 @@ class FusedStep:
 
 
 def measure(repeats: int = REPEATS) -> dict[str, float]:
-    """Time both sides in turn, print one line per figure and give them: milliseconds, ratio, loss difference."""
+    """Time both sides in turn; print the figures, one a line, and give them."""
     torch.set_num_threads(1)
     torch.manual_seed(0)
     network = PublishedPrediction(NUM_DIMS, NUM_DIMS // 2, NOISE, 32, 30)
@@ -107,7 +110,9 @@ def measure(repeats: int = REPEATS) -> dict[str, float]:
     difference = 0.0
     for _ in range(repeats):
         noise = torch.randn(2, BATCH, NUM_FRAMES - 1, NOISE)
-        losses = [_timed(step, times[name], x0, real, *noise) for name, step in (("plain", plain), ("fused", fused))]
+        losses = [
+            _timed(step, times[name], x0, real, *noise) for name, step in (("plain", plain), ("fused", fused))
+        ]
         difference = max(difference, *(abs(a - b) for a, b in zip(*losses, strict=True)))
     best = {name: 1000 * min(values) for name, values in times.items()}
     figures = {
@@ -120,11 +125,15 @@ def measure(repeats: int = REPEATS) -> dict[str, float]:
     print(f"vp_step_ms: {figures['vp_step_ms']:.1f} (fused; {where})")
     print(f"vp_step_plain_ms: {figures['vp_step_plain_ms']:.1f} (step by step; {where})")
     print(f"vp_step_speed: {figures['vp_step_speed']:.2f} (step by step over fused; wanted at least 3)")
-    print(f"vp_step_loss_difference: {difference:.1e} (largest between the two over {repeats} training steps)")
+    print(
+        f"vp_step_loss_difference: {difference:.1e} (largest between the two over {repeats} training steps)"
+    )
     return figures
 
 
-def _timed(step: Callable[..., tuple[float, float]], times: list[float], *inputs: Tensor) -> tuple[float, float]:
+def _timed(
+    step: Callable[..., tuple[float, float]], times: list[float], *inputs: Tensor
+) -> tuple[float, float]:
     begin = time.perf_counter()
     losses = step(*inputs)
     times.append(time.perf_counter() - begin)

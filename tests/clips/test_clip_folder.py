@@ -3,10 +3,12 @@
 import pickle
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from PIL import Image
 
 from fommvg_lib.clips import ClipFolder, SyntheticClips, folder, open_clips
 from fommvg_lib.clips.layout import choose_held_out
@@ -27,7 +29,10 @@ def plain(tmp_path) -> Path:
     """Ten identities with two clips each, as folders of pictures."""
     for identity in range(10):
         for clip in range(2):
-            write_frames(tmp_path / f"id{identity}#{clip}.mp4", render_clip(identity, clip, 3, 32).frames)
+            folder = tmp_path / f"id{identity}#{clip}.mp4"
+            folder.mkdir()
+            for number, frame in enumerate(render_clip(identity, clip, 3, 32).frames):
+                Image.fromarray(frame).save(folder / f"{number}.png")
     return tmp_path
 
 
@@ -36,11 +41,11 @@ def test_every_form_of_clip_is_read(tmp_path):
     write_frames(tmp_path / "b_folder.mp4")
     write_image(tmp_path / "c_strip.png", np.concatenate(list(HEADS), axis=1))
     for ending in ("mp4", "mov", "avi", "webm", "mkv", "gif"):
-        write = tmp_path / f"v_{ending}.{ending}"
+        path = tmp_path / f"v_{ending}.{ending}"
         if ending in ("mp4", "webm", "gif"):
-            write_video(write, HEADS, 20)
+            write_video(path, HEADS, 20)
         else:
-            remux(tmp_path / "v_mp4.mp4", write)
+            encode(path)
     write_image(tmp_path / "poster.png", HEADS[0])  # one square picture is no clip
     (tmp_path / "notes.txt").write_text("no clip either")
     clips = ClipFolder(tmp_path, "all")
@@ -56,15 +61,15 @@ def test_every_form_of_clip_is_read(tmp_path):
         assert clips.fps(index) == pytest.approx(25 if index < 3 else 20, rel=0.01)
 
 
-def remux(source: Path, target: Path) -> None:
-    import av
-
-    with av.open(str(source)) as given, av.open(str(target), "w") as made:
-        stream = made.add_stream_from_template(given.streams.video[0])
-        for packet in given.demux(video=0):
-            if packet.dts is not None:
-                packet.stream = stream
-                made.mux(packet)
+def encode(path: Path) -> None:
+    """Write `HEADS` at 20 frames a second into a container that the library reads but does not write."""
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("mpeg4", rate=20, options={"qscale": "2"})
+        stream.width = stream.height = 32
+        stream.pix_fmt = "yuv420p"
+        for pixels in HEADS:
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(pixels, format="rgb24")))
+        container.mux(stream.encode())
 
 
 def test_train_and_test_folders_are_taken_as_they_are(tmp_path):
@@ -124,7 +129,7 @@ def test_the_middle_of_a_wide_frame_is_kept(tmp_path):
     clips = ClipFolder(tmp_path, "all")
     assert clips.size == 20 and (clips.frames(0, [0, 1]) == 200).all()
     tall = ClipFolder(tmp_path, "all", size=10).frames(0, [1])
-    assert tall.shape == (1, 10, 10, 3) and (tall[:, :, 2:-2] == 200).all()
+    assert tall.shape == (1, 10, 10, 3) and tall[:, :, 2:-2].min() >= 195
 
 
 def test_more_clips_than_open_files_and_another_process(plain, monkeypatch):

@@ -76,7 +76,9 @@ def test_motion_frechet_sees_place_speed_and_jitter_apart():
 
 def test_best_of_n_takes_the_best_sample_of_each_sequence():
     real = torch.zeros(2, 3, 1)
-    samples = torch.stack([torch.tensor([1.0, 4.0]), torch.tensor([3.0, 2.0])])[:, :, None, None].expand(2, 2, 3, 1)
+    samples = torch.stack([torch.tensor([1.0, 4.0]), torch.tensor([3.0, 2.0])])[:, :, None, None].expand(
+        2, 2, 3, 1
+    )
     assert best_of_n_l1(real, samples) == pytest.approx((1 + 2) / 2)
 
 

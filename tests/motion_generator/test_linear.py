@@ -30,7 +30,9 @@ def test_known_frames_come_back_bit_identical_and_all_is_finite(rows, has_jacobi
 def test_values_between_are_on_the_line_and_outside_are_held():
     motion = torch.full((1, 6, 2), torch.nan)
     motion[0, 1], motion[0, 4] = torch.tensor([0.0, 1.0]), torch.tensor([0.3, -0.5])
-    filled = LinearMotion(2, 1).complete(motion, torch.tensor([[False, True, False, False, True, False]]))[0, 0]
+    filled = LinearMotion(2, 1).complete(motion, torch.tensor([[False, True, False, False, True, False]]))[
+        0, 0
+    ]
     torch.testing.assert_close(filled[:, 0], torch.tensor([0, 0, 0.1, 0.2, 0.3, 0.3]))
     torch.testing.assert_close(filled[:, 1], torch.tensor([1, 1, 0.5, 0, -0.5, -0.5]))
 

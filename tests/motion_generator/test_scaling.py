@@ -51,7 +51,9 @@ def test_condition_and_displacement_have_unit_size_on_the_training_set():
     seen = scaling.represent(data, data[:, 0])
     torch.testing.assert_close(scaling.condition(seen).std(dim=(0, 1)), torch.ones(24), atol=1e-3, rtol=0)
     moved = scaling.displacement(seen)
-    torch.testing.assert_close(moved[:, 1:].square().mean(dim=(0, 1)).sqrt(), torch.ones(24), atol=1e-3, rtol=0)
+    torch.testing.assert_close(
+        moved[:, 1:].square().mean(dim=(0, 1)).sqrt(), torch.ones(24), atol=1e-3, rtol=0
+    )
     torch.testing.assert_close(scaling.displaced(seen[:, 0], moved), seen, atol=1e-5, rtol=0)
 
 
@@ -67,7 +69,9 @@ def test_values_are_clamped_and_jacobians_are_not():
 
 def test_flipped_and_stretched_jacobians_are_brought_back_and_counted():
     scaling, _ = fitted()
-    relative = torch.stack([torch.eye(2), torch.diag(torch.tensor([1.0, -1.0])), 9 * torch.eye(2), torch.eye(2) / 9])
+    relative = torch.stack(
+        [torch.eye(2), torch.diag(torch.tensor([1.0, -1.0])), 9 * torch.eye(2), torch.eye(2) / 9]
+    )
     wild = Motion(torch.zeros(1, 1, 4, 2), relative[None, None]).vectors()
     origin = Motion(torch.zeros(1, 4, 2), torch.eye(2).expand(1, 4, 2, 2)).vectors()
     back, touched = scaling.restore(wild, origin)

@@ -42,7 +42,9 @@ class Case:
         return model.eval()
 
     def request(self, length=9, batch=2, num_kp=4):
-        motion = torch.stack([wandering(length, num_kp, self.has_jacobian, seed).vectors() for seed in range(batch)])
+        motion = torch.stack(
+            [wandering(length, num_kp, self.has_jacobian, seed).vectors() for seed in range(batch)]
+        )
         known = torch.zeros(batch, length, dtype=torch.bool)
         known[:, 0] = True
         known[:, -1] = self.kind == "fi"
@@ -86,7 +88,12 @@ def test_saved_and_loaded_weights_repeat_a_rollout_bit_for_bit(case, tmp_path):
     assert torch.equal(
         loaded.complete(motion, known, 2, seeded(3)), model.complete(motion, known, 2, seeded(3))
     )
-    assert (loaded.kind, loaded.form, loaded.fps, loaded.frame_generator_hash) == (case.kind, case.form, 25.0, "abc")
+    assert (loaded.kind, loaded.form, loaded.fps, loaded.frame_generator_hash) == (
+        case.kind,
+        case.form,
+        25.0,
+        "abc",
+    )
     assert load_weights(tmp_path / "w").sha256 == digest
 
 
@@ -165,7 +172,9 @@ def test_sum_and_steps_agree_whether_or_not_the_clamp_acts(place):
 
 def test_translation_of_published_names_is_strict_and_the_swap_exchanges_encoders():
     network = PublishedPrediction(8, 4, 5, 6, 3)
-    published = {name.removesuffix("_l0"): tensor for name, tensor in network.state_dict().items() if "." in name}
+    published = {
+        name.removesuffix("_l0"): tensor for name, tensor in network.state_dict().items() if "." in name
+    }
     straight, swapped = translate_published(published), translate_published(published, swap_encoders=True)
     assert set(straight) == set(network.state_dict()) - {"components", "stdev"} == set(swapped)
     assert torch.equal(swapped["ench.layers.0.weight"], straight["encc.layers.0.weight"])

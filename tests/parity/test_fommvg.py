@@ -1,6 +1,6 @@
 """VP and FI as published against frozen numbers of the public FOMMVG release (revision 4e86296b).
 
-The fixtures lie outside the repository, in `../shared/parity/fommvg`. Tolerance rtol 1e-4, as their README asks.
+The fixtures lie outside the repository, in `../shared/parity/fommvg`. Tolerance: rtol 1e-4.
 """
 
 from __future__ import annotations
@@ -41,7 +41,9 @@ def part(state, name):
 
 
 def load_parts(fixture, **modules):
-    state = translate_published({k.removeprefix("state/"): v for k, v in fixture.items() if k.startswith("state/")})
+    state = translate_published(
+        {k.removeprefix("state/"): v for k, v in fixture.items() if k.startswith("state/")}
+    )
     for name, module in modules.items():
         module.load_state_dict(part(state, name))
 

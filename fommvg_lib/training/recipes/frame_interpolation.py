@@ -1,8 +1,9 @@
 """Training frame interpolation.
 
-A step: generator and noise recovery, then the critic on the same generated motion, as published. Default form:
-windows of changing length, conditioned on their own two ends; the loss adds moment matching and the distance of
-the best of several samples. Legacy form: two random frames of the video as ends, unrelated to the real window.
+A step: generator and noise recovery, then the critic on the same generated motion, as published. Default
+form: windows of changing length, conditioned on their own two ends; the loss adds moment matching and the
+distance of the best of several samples. Legacy form: two random frames of the video as ends, unrelated to the
+real window.
 """
 
 from __future__ import annotations
@@ -38,12 +39,14 @@ from fommvg_lib.training.recipes.motion import (
     STREAM_CHECK,
     STREAM_NOISE,
     MotionBatch,
-    MotionFeatures,
     MotionRecipe,
+    seeded,
+)
+from fommvg_lib.training.recipes.motion_space import (
+    MotionFeatures,
     averaged_copy,
     critic_terms,
     fit_space,
-    seeded,
     start_at_size,
 )
 
@@ -96,7 +99,9 @@ class FrameInterpolationRecipe(MotionRecipe):
             condition = interpolation_condition(self.model.scaling, ends)
             made = network(condition, torch.randn(*path.shape[:2], self.config.noise_dim))
         self.features = MotionFeatures(path).to(self.device)
-        start_at_size(network.decode.layers[-1], made, (path - _straight(path)).square().mean(dim=(0, 1)).sqrt())
+        start_at_size(
+            network.decode.layers[-1], made, (path - _straight(path)).square().mean(dim=(0, 1)).sqrt()
+        )
 
     def _build_critic(self) -> tuple[nn.Module, nn.Module]:
         num_dims, config = self.train.num_dims, self.config
@@ -192,8 +197,8 @@ class FrameInterpolationRecipe(MotionRecipe):
     def validate(self, step: int) -> dict[str, float]:
         """Compare held-out windows of 12 and 32 frames with the best of 5 samples, beside the straight path.
 
-        `best_of_5_T` is the L1 over the straight path's, `frechet_velocity_T` the Fréchet distance of velocities
-        over the straight path's, each for keypoint places and for all D numbers.
+        `best_of_5_T` is the L1 over the straight path's, `frechet_velocity_T` the Fréchet distance of
+        velocities over the straight path's, each for keypoint places and for all D numbers.
         """
         figures = {}
         for length in NUM_CHECK_FRAMES:

@@ -5,7 +5,6 @@ All randomness comes from (seed, step, stream), so a step computes the same when
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,16 +15,15 @@ import torch
 from torch import Tensor, nn
 
 from fommvg_lib.config.motion import FrameInterpolationConfig, VideoPredictionConfig
+from fommvg_lib.files import InputError
 from fommvg_lib.motion import Motion
 from fommvg_lib.motion_files import MotionClip
-from fommvg_lib.motion_generator.scaling import MotionScaling
-from fommvg_lib.motion_losses import gradient_penalty, lag_moments, lsgan_discriminator
 from fommvg_lib.packed_motion import PackedMotion
-from fommvg_lib.pca import fit_residual_pca
 from fommvg_lib.visualize import figure_picture, plot_tracks
 
 STREAM_BATCH, STREAM_NOISE, STREAM_CRITIC, STREAM_CHECK = range(4)
 NUM_CHECK_WINDOWS = 256
+MIN_FRAMES = 4
 
 
 def seeded(seed: int, step: int, stream: int) -> torch.Generator:
@@ -57,6 +55,9 @@ class MotionRecipe:
 
     Attributes:
         has_held_out: whether figures are of clips that were not learned from.
+
+    Raises:
+        InputError: if the clips are too short, or the set is empty or mixed.
     """
 
     kind: str
@@ -71,6 +72,10 @@ class MotionRecipe:
         self.num_steps = config.num_epochs * config.epoch_size
         packed = data if isinstance(data, PackedMotion) else PackedMotion.from_clips(data)
         self.train, self.held_out = packed.split()
+        if min(self.train.longest(), self.held_out.longest()) < MIN_FRAMES:
+            raise InputError(
+                f"the motion set has no clips of {MIN_FRAMES} frames to learn from and to check with"
+            )
         self.has_held_out = self.train is not self.held_out
         self.networks: dict[str, nn.Module] = {}
         self.optimizers: dict[str, torch.optim.Optimizer] = {}
@@ -83,7 +88,7 @@ class MotionRecipe:
         self.networks[name] = network.to(self.device)
 
     def add_optimizer(self, name: str, parameters: list[nn.Parameter], rate: float) -> None:
-        """Make an Adam optimiser; several published ones of equal rate are one here, which changes nothing."""
+        """Make an Adam optimiser; it equals the several published ones of the same rate."""
         is_fused = self.device.type in ("cpu", "cuda")
         self.optimizers[name] = torch.optim.Adam(parameters, rate, (self.config.beta1, 0.999), fused=is_fused)
         self._rates[name] = rate
@@ -121,7 +126,7 @@ class MotionRecipe:
         return MotionBatch(windows.to(self.device))
 
     def held_out_windows(self, length: int) -> Tensor:
-        """Give at most 256 held-out windows (N, T, D), spread evenly; shorter where no clip is long enough."""
+        """Give up to 256 held-out windows (N, T, D), spread evenly; shorter if no clip is long enough."""
         length = min(length, self.held_out.longest())
         windows = self.held_out.every_window(length, stride=max(1, length // 2))
         chosen = torch.linspace(0, len(windows) - 1, min(len(windows), NUM_CHECK_WINDOWS)).long()
@@ -129,7 +134,9 @@ class MotionRecipe:
 
     def tracks(self, motions: dict[str, Tensor]) -> np.ndarray:
         """Draw the first three keypoints of motions (T, D) over time: uint8 (H, W, 3)."""
-        named = {name: Motion.from_vectors(motion.cpu(), self.train.num_kp) for name, motion in motions.items()}
+        named = {
+            name: Motion.from_vectors(motion.cpu(), self.train.num_kp) for name, motion in motions.items()
+        }
         return figure_picture(plot_tracks(named, kps=range(min(3, self.train.num_kp)), fps=self.train.fps))
 
     def save(self, folder: Path, info: dict[str, Any]) -> str:
@@ -137,96 +144,3 @@ class MotionRecipe:
         model = self.networks["model" if self.is_legacy else "average"]
         about = {"num_clips": len(self.train), "training": self.config.to_dict(), **info}
         return model.save(folder, about)
-
-
-def fit_space(
-    scaling: MotionScaling, basis: Tensor, train: PackedMotion, length: int, departures: bool = False
-) -> None:
-    """Fit the scaling and the components of residual motion to the training set, in place.
-
-    Args:
-        scaling: set from windows of the training set.
-        basis: (C, D), filled with components in the scaled space.
-        train: the motion.
-        length: frames of the windows.
-        departures: look at the departure from the straight path between a window's ends, not at the displacement.
-    """
-    windows = train.every_window(min(length, train.longest()))
-    scaling.fit(windows)
-    path = scaling.displacement(scaling.represent(windows, windows[:, 0]))
-    if departures:
-        fraction = torch.linspace(0, 1, path.shape[1])[:, None]
-        path = path - fraction * path[:, -1:]
-    strides = [path[:, ::stride] for stride in (1, 4) if path.shape[1] > stride]
-    residual = (motion for part in strides for motion in part)
-    basis.copy_(torch.from_numpy(fit_residual_pca(residual, basis.shape[0]).components).float())
-
-
-@torch.no_grad()
-def start_at_size(last: nn.Linear, made: Tensor, wanted: Tensor) -> None:
-    """Scale the last layer so that an untrained network's motion is as large as the real one.
-
-    Args:
-        last: the layer that gives C coefficients.
-        made: (B, T, C), what the network makes of noise now.
-        wanted: (C,), root mean square of the real coefficients.
-    """
-    factor = wanted / made.square().mean(dim=(0, 1)).sqrt().clamp_min(1e-8)
-    last.weight.mul_(factor[:, None])
-    last.bias.mul_(factor)
-
-
-class MotionFeatures(nn.Module):
-    """What a temporal critic sees of coefficients (B, T, C): place, velocity, acceleration, each of unit size.
-
-    Args:
-        path: (N, T, C), coefficients of real windows, from which the units come.
-    """
-
-    def __init__(self, path: Tensor) -> None:
-        super().__init__()
-        _, variance = lag_moments(path, (1, 0))
-        self.register_buffer("place", _unit(path.square().mean(dim=(0, 1)).sqrt()))
-        self.register_buffer("velocity", _unit(variance[0].sqrt()))
-        self.register_buffer("acceleration", _unit(variance[1].sqrt()))
-
-    def forward(self, path: Tensor) -> Tensor:
-        """Give (B, T - 2, 3C)."""
-        velocity = path.diff(dim=1)
-        acceleration = velocity.diff(dim=1)
-        parts = [path[:, 1:-1] / self.place, velocity[:, 1:] / self.velocity, acceleration / self.acceleration]
-        return torch.cat(parts, dim=-1)
-
-
-def _unit(size: Tensor) -> Tensor:
-    return size.clamp_min(1e-3 * size.max().clamp_min(1e-6))
-
-
-def critic_terms(
-    critic: nn.Module, real: Tensor, fake: Tensor, condition: Tensor, weight_penalty: float
-) -> dict[str, Tensor]:
-    """Least-squares terms of a temporal critic, with the gradient penalty on real features if its weight is not 0.
-
-    Args:
-        critic: scores features under a condition.
-        real: features (B, T, F).
-        fake: features (B, T, F), detached.
-        condition: (B, G).
-        weight_penalty: of the penalty in this step.
-
-    Returns:
-        loss_D_real, loss_D_fake, penalty where it was computed, and `total`.
-    """
-    real = real.detach().requires_grad_(weight_penalty > 0)
-    scores = critic(real, condition)
-    loss_real, loss_fake = lsgan_discriminator(scores, critic(fake, condition))
-    terms = {"loss_D_real": loss_real, "loss_D_fake": loss_fake}
-    total = 0.5 * (loss_real + loss_fake)
-    if weight_penalty > 0:
-        total = total + weight_penalty * gradient_penalty(scores.mean(dim=-1), real)
-    return {**terms, "total": total}
-
-
-def averaged_copy(model: nn.Module) -> nn.Module:
-    """Give the copy of a model that will hold the running mean of its weights."""
-    return copy.deepcopy(model).requires_grad_(False).eval()

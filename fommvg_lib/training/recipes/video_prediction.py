@@ -1,8 +1,9 @@
 """Training video prediction.
 
-A step, in the published order: generator on LSGAN and moment matching; then new noise from the updated generator,
-and the critic. Default form: windows of changing length, each conditioned on its own first frame. Legacy form:
-clips of 16 frames, a random frame of the same video as x_0, a critic that sees single differences.
+A step, in the published order: generator on LSGAN and moment matching; then new noise from the updated
+generator, and the critic. Default form: windows of changing length, each conditioned on its own first
+frame. Legacy form: clips of 16 frames, a random frame of the same video as x_0, a critic that sees single
+differences.
 """
 
 from __future__ import annotations
@@ -33,12 +34,14 @@ from fommvg_lib.training.recipes.motion import (
     STREAM_CRITIC,
     STREAM_NOISE,
     MotionBatch,
-    MotionFeatures,
     MotionRecipe,
+    seeded,
+)
+from fommvg_lib.training.recipes.motion_space import (
+    MotionFeatures,
     averaged_copy,
     critic_terms,
     fit_space,
-    seeded,
     start_at_size,
 )
 
@@ -80,9 +83,8 @@ class VideoPredictionRecipe(MotionRecipe):
     def _fit(self) -> None:
         """Set what the training set decides: scaling, components, moments at each lag."""
         if self.is_legacy:
-            self._clips = self.train.every_window(self.config.max_seq_len)
-            network = self.model.network
-            pca = fit_residual_pca(self._clips, len(network.components))
+            network, clips = self.model.network, self.train.every_window(self.config.max_seq_len)
+            pca = fit_residual_pca(clips, len(network.components))
             network.components.copy_(torch.from_numpy(pca.components))
             network.stdev.copy_(torch.from_numpy(pca.stdev))
             return
@@ -112,7 +114,8 @@ class VideoPredictionRecipe(MotionRecipe):
         """Draw the windows of a step."""
         if not self.is_legacy:
             return super().draw_batch(step, generator)
-        windows, clips = self.train.draw(self.config.batch_size, self.config.max_seq_len, generator)
+        length = self.config.max_seq_len
+        windows, clips = self.train.draw(self.config.batch_size, length, generator, stride=length)
         frames = self.train.draw_frames(clips, generator)[:, None]
         return MotionBatch(windows.to(self.device), frames.to(self.device))
 

@@ -1,0 +1,53 @@
+"""Facts about the configs of VP and FI."""
+
+from __future__ import annotations
+
+import pytest
+
+from fommvg_lib.config.base import PROFILE_NAMES
+from fommvg_lib.config.motion import FrameInterpolationConfig, VideoPredictionConfig
+
+BOTH = pytest.mark.parametrize("cls", [VideoPredictionConfig, FrameInterpolationConfig])
+
+
+@BOTH
+@pytest.mark.parametrize("profile", PROFILE_NAMES)
+def test_profiles_survive_the_round_trip_through_plain_values(cls, profile):
+    config = cls.from_profile(profile)
+    assert cls.from_dict(config.to_dict()) == config
+
+
+def test_full_is_the_published_schedule():
+    vp, fi = (cls.from_profile("full") for cls in (VideoPredictionConfig, FrameInterpolationConfig))
+    published = (vp.num_epochs, vp.epoch_size, vp.batch_size, vp.learning_rate, vp.learning_rate_generator)
+    assert published == (500, 600, 300, 1e-3, 5e-5)
+    assert (vp.noise_dim, vp.hidden_dim, vp.num_components, vp.max_seq_len, vp.d_update_epoch) == (
+        32,
+        32,
+        30,
+        16,
+        100,
+    )
+    assert (fi.num_epochs, fi.epoch_size, fi.batch_size, fi.learning_rate, fi.weight_lm) == (
+        1000,
+        600,
+        600,
+        5e-4,
+        10,
+    )
+    assert (fi.noise_dim, fi.hidden_dim, fi.max_seq_len, fi.d_update_epoch) == (100, 100, 16, 200)
+
+
+@BOTH
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"form": "other"}, {"batch_size": 0}, {"min_window": 2}, {"min_window": 50, "max_window": 40},
+        {"beta1": 1.0},
+        {"ema_decay": 1.0}, {"constant_share": 0.0}, {"weight_moments": -1.0}, {"moment_lags": []},
+        {"max_seq_len": 2},
+    ],
+)  # fmt: skip
+def test_values_that_mean_nothing_raise_naming_the_field(cls, change):
+    with pytest.raises(ValueError, match=next(iter(change))):
+        cls().replace(**change)

@@ -1,0 +1,150 @@
+"""Facts about training VP and FI, on made-up motion and tiny networks."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from fommvg_lib.config.motion import FrameInterpolationConfig, VideoPredictionConfig
+from fommvg_lib.files import InputError
+from fommvg_lib.motion_generator import load_motion_generator
+from fommvg_lib.training.recipes.frame_interpolation import FrameInterpolationRecipe
+from fommvg_lib.training.recipes.video_prediction import VideoPredictionRecipe
+from tests.motion_cases import wandering_clips
+
+SMALL = {
+    "num_epochs": 2, "epoch_size": 4, "batch_size": 8, "hidden_dim": 12, "noise_dim": 6, "num_components": 6,
+    "critic_width": 8, "min_window": 8, "max_window": 24, "max_seq_len": 10, "d_update_epoch": 1,
+}  # fmt: skip
+RECIPES = {
+    "vp": (VideoPredictionRecipe, VideoPredictionConfig),
+    "fi": (FrameInterpolationRecipe, FrameInterpolationConfig),
+}
+each_form = pytest.mark.parametrize("kind,form", [(k, f) for k in RECIPES for f in ("default", "legacy")])
+
+
+def build(kind, form="default", has_jacobian=True, num_clips=9, **changes):
+    recipe, config = RECIPES[kind]
+    clips = wandering_clips(num_clips, has_jacobian=has_jacobian)
+    return recipe(config(form=form).replace(**{**SMALL, **changes}), clips, "cpu")
+
+
+def run(recipe, start, stop):
+    batches = recipe.batches(start)
+    return [recipe.step(next(batches), step) for step in range(start, stop)]
+
+
+def weights(recipe):
+    return {
+        f"{name}.{key}": t.clone() for name, n in recipe.networks.items() for key, t in n.state_dict().items()
+    }
+
+
+@each_form
+@pytest.mark.parametrize("has_jacobian", [True, False])
+def test_every_trained_part_learns_and_all_terms_are_finite(kind, form, has_jacobian):
+    recipe = build(kind, form, has_jacobian)
+    before = weights(recipe)
+    terms = run(recipe, 0, 3)
+    assert all(value.isfinite() and not value.requires_grad for row in terms for value in row.values())
+    after = weights(recipe)
+    trained = {f"{name}.{key}" for name, n in recipe.networks.items() for key, _ in n.named_parameters()}
+    moved = {name for name in trained if not torch.equal(before[name], after[name])}
+    assert moved == trained
+
+
+@each_form
+def test_a_run_resumed_from_its_state_equals_an_unbroken_one(kind, form):
+    whole = build(kind, form)
+    unbroken = run(whole, 0, 6)
+    first, second = build(kind, form), build(kind, form)
+    run(first, 0, 3)
+    for name, network in second.networks.items():
+        network.load_state_dict(first.networks[name].state_dict())
+    for name, optimizer in second.optimizers.items():
+        optimizer.load_state_dict(first.optimizers[name].state_dict())
+    torch.manual_seed(123)  # global randomness plays no part
+    resumed = run(second, 3, 6)
+    assert resumed == unbroken[3:]
+    assert all(
+        torch.equal(a, b) for a, b in zip(weights(whole).values(), weights(second).values(), strict=True)
+    )
+
+
+@each_form
+def test_validation_and_pictures_leave_the_training_alone(kind, form):
+    plain, watched = build(kind, form), build(kind, form)
+    unwatched = run(plain, 0, 3)
+    run(watched, 0, 1)
+    figures, pictures = watched.validate(1), watched.pictures(1)
+    assert all(isinstance(value, float) and value == value for value in figures.values())
+    picture = next(iter(pictures.values()))
+    assert picture.dtype.name == "uint8" and picture.shape[-1] == 3
+    assert run(watched, 1, 3) == unwatched[1:]
+
+
+@each_form
+def test_saved_weights_load_and_say_what_they_learned_from(kind, form, tmp_path):
+    recipe = build(kind, form)
+    run(recipe, 0, 2)
+    recipe.save(tmp_path / "w", {"step": 2})
+    model = load_motion_generator(tmp_path / "w", num_dims=24, num_kp=4)
+    assert (model.kind, model.form, model.fps, model.frame_generator_hash) == (kind, form, 25.0, "frames")
+    trained = recipe.networks["average" if form == "default" else "model"]
+    assert all(
+        torch.equal(a, b)
+        for a, b in zip(model.state_dict().values(), trained.state_dict().values(), strict=True)
+    )
+
+
+@pytest.mark.parametrize("kind", RECIPES)
+def test_default_windows_vary_in_length_within_bounds(kind):
+    batches = build(kind, num_epochs=10).batches(0)
+    lengths = {next(batches).windows.shape[1] for _ in range(40)}
+    assert min(lengths) >= 8 and max(lengths) <= 24 and len(lengths) > 5
+
+
+@pytest.mark.parametrize("kind", RECIPES)
+def test_legacy_batches_start_from_random_frames_of_the_same_clip(kind):
+    recipe = build(kind, "legacy")
+    batch = next(recipe.batches(0))
+    num_ends = 2 if kind == "fi" else 1
+    assert batch.windows.shape == (8, 10, 24) and batch.frames.shape == (8, num_ends, 24)
+    rows = recipe.train.vectors
+    found = [(rows == frame).all(dim=1).nonzero().item() // 40 for frame in batch.frames[:, 0]]
+    of_windows = [(rows == window[0]).all(dim=1).nonzero().item() // 40 for window in batch.windows]
+    assert found == of_windows
+
+
+def test_rates_are_constant_and_then_fall_to_zero():
+    recipe = build("vp", num_epochs=10, epoch_size=10, constant_share=0.5, learning_rate=1e-3)
+    seen = []
+    for step in (0, 50, 75, 99):
+        recipe.set_rates(step)
+        seen.append(recipe.optimizers["critic"].param_groups[0]["lr"])
+    assert seen == pytest.approx([1e-3, 1e-3, 5e-4, 2e-5])
+
+
+def test_moment_matching_brings_vp_motion_to_the_real_size():
+    recipe = build(
+        "vp", weight_moments=5.0, learning_rate_generator=3e-3, num_epochs=10, epoch_size=8, beta1=0.5
+    )
+    terms = run(recipe, 0, 50)
+    first, last = (sum(row["loss_moments"] for row in rows) for rows in (terms[:10], terms[-10:]))
+    assert last < 0.5 * first
+
+
+def test_clips_shorter_than_the_legacy_length_are_refused():
+    with pytest.raises(InputError, match="the longest has 40"):
+        build("vp", "legacy", max_seq_len=64)
+    with pytest.raises(InputError, match="the longest has 40"):
+        next(build("fi", "legacy", max_seq_len=64).batches(0))
+
+
+def test_clips_of_three_frames_are_refused():
+    with pytest.raises(InputError, match="no clips of 4 frames"):
+        VideoPredictionRecipe(VideoPredictionConfig(), wandering_clips(9, num_frames=3), "cpu")
+
+
+def test_nothing_is_held_out_of_a_small_set():
+    assert build("vp", num_clips=9).has_held_out and not build("vp", num_clips=3).has_held_out
