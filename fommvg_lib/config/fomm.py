@@ -152,7 +152,7 @@ class FommConfig(Config):
 
     PROFILES: ClassVar[dict[str, dict[str, Any]]] = {
         "smoke": {**_SMALL, "num_steps": 40, "batch_size": 8},
-        "shipped": {**_SMALL, "num_steps": 10000, "precision": "bf16"},
+        "shipped": {**_SMALL, "num_steps": 8000, "precision": "bf16"},
         "colab": {**_VOX, "batch_size": 12},
         "full": _VOX,
     }

@@ -18,7 +18,7 @@ _SHORT = {
     "learning_rate": 1e-3, "learning_rate_generator": 1e-3, "beta1": 0.5, "constant_share": 0.5,
     "ema_decay": 0.99,
 }  # fmt: skip
-_SHORT_FI = {"weight_moments": 5.0, "weight_best": 0.5, "weight_recovery": 0.02, "num_candidates": 3}
+_SHORT_FI = {"weight_moments": 5.0, "weight_best": 1.0, "weight_recovery": 0.02, "num_candidates": 3}
 
 
 def _check(config: Any, positive: tuple[str, ...], not_negative: tuple[str, ...]) -> None:
@@ -104,8 +104,8 @@ class VideoPredictionConfig(Config):
             "hidden_dim": 64, "max_window": 48, "weight_moments": 5.0,
         },
         "shipped": {
-            **_SHORT, "num_epochs": 25, "epoch_size": 100, "batch_size": 64, "hidden_dim": 64,
-            "num_components": 40, "weight_moments": 5.0,
+            **_SHORT, "num_epochs": 40, "epoch_size": 100, "batch_size": 64, "hidden_dim": 64,
+            "num_components": 40, "weight_moments": 10.0,
         },
         "colab": {
             **_SHORT, "num_epochs": 60, "epoch_size": 500, "batch_size": 256, "hidden_dim": 128,

@@ -98,6 +98,7 @@ def fit(
     start = _open_run(folder, recipe, resume)
     log = LossLog(folder / "losses.csv", start)
     checks = LossLog(folder / "validation.csv", start)
+    checks.seconds_before = log.seconds_before
     batches, losses = recipe.batches(start), {}
     began, step = time.monotonic(), start
     hidden = None if show_progress is None else not show_progress
