@@ -20,17 +20,18 @@ def store_outputs(path: Path) -> int:
     """Execute a notebook in its folder and write it back with checked outputs only; give their number."""
     notebook = nbformat.read(path, as_version=4)
     executed = NotebookClient(notebook, timeout=600, kernel_name="python3").execute(cwd=str(path.parent))
-    count = 0
+    count, number = 0, 0
     for cell in executed.cells:
         cell.metadata.pop("execution", None)
         if cell.cell_type != "code":
             continue
-        cell.execution_count = None
+        number += 1
+        cell.execution_count = number  # nbval takes a cell without a number for one that was never run
         is_checked = CHECKED in cell.metadata.get("tags", [])
         cell.outputs = [output for output in cell.outputs if is_checked and _is_text(output)]
         for output in cell.outputs:
             if "execution_count" in output:
-                output.execution_count = None
+                output.execution_count = number
         count += is_checked
     executed.metadata = {
         "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},

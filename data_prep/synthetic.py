@@ -1,7 +1,7 @@
 """Write the synthetic talking heads as a clip folder: `python data_prep/synthetic.py --out data/heads`.
 
-The set is made, not downloaded; the same options always give the same frames. Use it to try the whole data path
-(clips on disk, extraction, training from a folder) before your own videos are ready.
+The set is made, not downloaded; the same options always give the same frames. Use it to try the whole data
+path (clips on disk, extraction, training from a folder) before your own videos are ready.
 """
 
 from __future__ import annotations
@@ -15,7 +15,9 @@ from fommvg_lib.synthetic import write_clip_folder
 
 def main(argv: list[str] | None = None) -> int:
     """Write the folder; give the exit status."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--out", required=True, help="folder; gets train/, test/ and truth/")
     parser.add_argument("--num-train", type=int, default=80, help="identities in train (80, at most 800)")
     parser.add_argument("--num-test", type=int, default=20, help="identities in test (20, at most 200)")

@@ -31,7 +31,6 @@ DATA_STEP, FRAME_GENERATOR_STEP, MOTION_STEP = (
     "03_keypoint_extraction",
 )
 SPLITS = ("train", "test")
-OWN_RUN_PROFILES = ("colab", "full")
 SETTINGS = "settings.json"
 _DATA_FIELDS = ("num_train", "num_test", "num_frames", "size", "seed")
 
@@ -127,7 +126,7 @@ def motion_data(out: str | Path, model: FrameGenerator, clips: str | Path) -> Fo
 def weights_for_pictures(profile: str, kind: str, run: str | Path | None = None) -> Found:
     """Choose the weights that pictures and figures are made with.
 
-    In `colab` and `full`, which train in earnest, the run itself; else the shipped weights.
+    In `smoke`, whose runs take seconds, the shipped ones; else those of the run, if there is one.
 
     Args:
         profile: of the notebook.
@@ -137,20 +136,20 @@ def weights_for_pictures(profile: str, kind: str, run: str | Path | None = None)
     Raises:
         InputError: if the shipped weights are missing.
     """
-    if profile in OWN_RUN_PROFILES and run is not None and (Path(run) / "config.json").is_file():
+    if profile != "smoke" and run is not None and (Path(run) / "config.json").is_file():
         description = read_description(run)
         if description["kind"] == kind and description.get("info", {}).get("profile") == profile:
             steps = description["info"].get("step", "?")
             return Found(Path(run), f"{kind} weights: of the run in profile {profile}, {steps} steps")
     folder = find_weights(DEFAULTS[kind])
-    reason = "a run this short cannot make good pictures" if profile == "smoke" else "no run of this profile"
+    reason = "a smoke run is too short for pictures" if profile == "smoke" else "no run of this profile yet"
     return Found(folder, f"{kind} weights: the shipped {folder.name} ({reason})")
 
 
 def prepare_run(folder: str | Path, profile: str) -> Path:
     """Give a run folder ready for `fit(..., resume=True)`: in `smoke` an earlier run there is removed."""
     folder = Path(folder)
-    if profile not in OWN_RUN_PROFILES and has_state(folder):
+    if profile == "smoke" and has_state(folder):
         shutil.rmtree(folder)
     return folder
 
@@ -169,13 +168,16 @@ def demo_pair(folder: str | Path, size: int, num_frames: int = 64, seed: int = 0
     return portrait, driver
 
 
-def earlier_figures(out: str | Path, notebook: str, weights_hash: str) -> tuple[dict[str, Any] | None, str]:
-    """Read the figures that an earlier notebook recorded, if they are of the same frame generator.
+def earlier_figures(
+    out: str | Path, notebook: str, weights_hash: str, profile: str
+) -> tuple[dict[str, Any] | None, str]:
+    """Read the figures that an earlier notebook recorded, if they are of the same weights and profile.
 
     Args:
         out: the asking notebook's folder; the others lie beside it.
         notebook: its name, e.g. "04_video_prediction".
         weights_hash: of the frame generator in use.
+        profile: of the asking notebook.
 
     Returns:
         The figures, or None if they have to be made; and a note that says which.
@@ -183,8 +185,10 @@ def earlier_figures(out: str | Path, notebook: str, weights_hash: str) -> tuple[
     folder = Path(out).parent / notebook
     if not all((folder / name).is_file() for name in ("metrics.json", "manifest.json")):
         return None, f"{notebook}: no record yet, so the figures are made here"
-    if read_json(folder / "manifest.json").get("weights_hash") != weights_hash:
-        return None, f"{notebook}: its record is of other weights, so the figures are made anew"
+    manifest = read_json(folder / "manifest.json")
+    for name, wanted, called in (("weights_hash", weights_hash, "weights"), ("profile", profile, "settings")):
+        if manifest.get(name) != wanted:
+            return None, f"{notebook}: its record is of other {called}, so the figures are made anew"
     return read_json(folder / "metrics.json"), f"{notebook}: record found"
 
 

@@ -114,13 +114,15 @@ def test_a_folder_without_a_run_is_left_alone(tmp_path: Path):
     assert (tmp_path / "something.txt").is_file()
 
 
-def test_figures_are_read_only_if_they_are_of_these_weights(tmp_path: Path):
-    assert course_data.earlier_figures(tmp_path / "08", "04", "abc")[0] is None
-    write_run_record(tmp_path / "04", "demo", {}, {"l1": 0.5}, 0, 1.0, {"weights_hash": "abc"})
-    figures, note = course_data.earlier_figures(tmp_path / "08", "04", "abc")
+def test_figures_are_read_only_if_they_are_of_these_weights_and_this_profile(tmp_path: Path):
+    assert course_data.earlier_figures(tmp_path / "08", "04", "abc", "smoke")[0] is None
+    origin = {"weights_hash": "abc", "profile": "smoke"}
+    write_run_record(tmp_path / "04", "demo", {}, {"l1": 0.5}, 0, 1.0, origin)
+    figures, note = course_data.earlier_figures(tmp_path / "08", "04", "abc", "smoke")
     assert figures == {"l1": 0.5} and "found" in note
-    figures, note = course_data.earlier_figures(tmp_path / "08", "04", "other")
-    assert figures is None and "other weights" in note
+    for weights_hash, profile, reason in (("x", "smoke", "other weights"), ("abc", "full", "other settings")):
+        figures, note = course_data.earlier_figures(tmp_path / "08", "04", weights_hash, profile)
+        assert figures is None and reason in note
 
 
 def test_results_go_below_the_repository_or_where_asked(tmp_path: Path):

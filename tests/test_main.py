@@ -138,7 +138,9 @@ def test_unwritable_outputs_are_refused(animate, tmp_path):
 
 def test_predict_adds_the_asked_frames_and_numbers_samples(tiny_weights, portrait, tmp_path, capsys):
     words = ("--image", portrait, "--weights", tiny_weights, "--method", "linear", "--crop", "center")
-    status, _, _ = run(capsys, "predict", *words, "--frames", "7", "--samples", "2", "--out", tmp_path / "p.mp4")
+    status, _, _ = run(
+        capsys, "predict", *words, "--frames", "7", "--samples", "2", "--out", tmp_path / "p.mp4"
+    )
     assert status == 0
     assert [probe(tmp_path / f"p-{i}.mp4").num_frames for i in (1, 2)] == [8, 8]
 

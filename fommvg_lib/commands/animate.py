@@ -25,9 +25,7 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
     parser.add_argument("--gain", type=float, default=1.0, help="relative mode: factor on the motion (1)")
     parser.add_argument("--smooth", type=float, default=0.0, help="One-Euro smoothing of keypoints (0: off)")
     parser.add_argument("--audio", default="keep", help="keep, none, or a file (default: keep)")
-    parser.add_argument(
-        "--paste-back", action="store_true", help="put the result back into the picture"
-    )
+    parser.add_argument("--paste-back", action="store_true", help="put the result back into the picture")
     parser.add_argument("--side-by-side", action="store_true", help="source | driving | result")
     parser.add_argument("--start", type=float, help="second of the driver to start at")
     parser.add_argument("--end", type=float, help="second of the driver to end at")

@@ -24,9 +24,7 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
     between = commands.add_parser("interpolate", help="a video between two pictures")
     between.add_argument("--first", required=True, help="the first frame")
     between.add_argument("--last", required=True, help="the last frame")
-    between.add_argument(
-        "--frames", type=options.positive_int, default=30, help="frames between (30)"
-    )
+    between.add_argument("--frames", type=options.positive_int, default=30, help="frames between (30)")
     between.add_argument(
         "--blend",
         action=argparse.BooleanOptionalAction,
@@ -44,9 +42,7 @@ def _add_common(parser: argparse.ArgumentParser) -> None:
     options.add_output_options(parser)
     options.add_model_options(parser)
     options.add_picture_options(parser)
-    parser.add_argument(
-        "--samples", type=options.positive_int, default=1, help="how many videos (1)"
-    )
+    parser.add_argument("--samples", type=options.positive_int, default=1, help="how many videos (1)")
     chosen = parser.add_mutually_exclusive_group()
     chosen.add_argument("--method", help="motion generator by name: linear, vp, fi")
     chosen.add_argument("--motion", help="motion generator by its weights: a folder or a name")

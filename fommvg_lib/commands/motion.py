@@ -16,9 +16,7 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
     extract.add_argument("--out", required=True, help="folder for the motion files")
     options.add_model_options(extract)
     extract.add_argument("--batch", type=options.positive_int, default=16, help="frames at once (16)")
-    extract.add_argument(
-        "--shard", type=options.shard, default=(0, 1), help="I/N: every N-th clip from I"
-    )
+    extract.add_argument("--shard", type=options.shard, default=(0, 1), help="I/N: every N-th clip from I")
     extract.add_argument("--overwrite", action="store_true", help="make files again that are there")
     options.add_json_option(extract)
     extract.set_defaults(run=run_extract)

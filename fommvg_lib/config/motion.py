@@ -18,7 +18,7 @@ _SHORT = {
     "learning_rate": 1e-3, "learning_rate_generator": 1e-3, "beta1": 0.5, "constant_share": 0.5,
     "ema_decay": 0.99,
 }  # fmt: skip
-_SHORT_FI = {"weight_moments": 5.0, "weight_best": 1.0, "weight_recovery": 0.02, "num_candidates": 3}
+_SHORT_FI = {"weight_moments": 5.0, "weight_best": 3.0, "weight_recovery": 0.02, "num_candidates": 3}
 
 
 def _check(config: Any, positive: tuple[str, ...], not_negative: tuple[str, ...]) -> None:
@@ -203,9 +203,9 @@ class FrameInterpolationConfig(Config):
             "hidden_dim": 64, "noise_dim": 16, **_SHORT_FI,
         },
         "shipped": {
-            **_SHORT, "num_epochs": 20, "epoch_size": 100, "batch_size": 48, "hidden_dim": 64,
+            **_SHORT, "num_epochs": 16, "epoch_size": 100, "batch_size": 48, "hidden_dim": 64,
             "noise_dim": 16,
-            "num_components": 40, **_SHORT_FI,
+            "num_components": 40, **_SHORT_FI, "constant_share": 0.8,
         },
         "colab": {
             **_SHORT, "num_epochs": 60, "epoch_size": 500, "batch_size": 256, "hidden_dim": 128,

@@ -98,5 +98,3 @@ def synthetic_motion(
         name, frame_size = clips.names[index], (model.size, model.size)
         made.append(MotionClip(motion, clips.fps(index), frame_size, name, "", model.weights_hash))
     return made
-
-

@@ -54,7 +54,7 @@ class TrainingResult:
         folder: the run folder.
         step: steps done in all.
         is_complete: whether the recipe's last step was reached.
-        seconds: wall time of this call.
+        seconds: wall time of the run, earlier calls that it resumed included.
         losses: means of the last logged window.
         validation: held-out figures at the end.
         sha256: hash of the saved weights.
@@ -124,7 +124,7 @@ def fit(
             if settings.stop_after is not None and elapsed > 60 * settings.stop_after:
                 break
     digest = _checkpoint(folder, recipe, step, settings, info)
-    seconds, validation = time.monotonic() - began, recipe.validate(step)
+    seconds, validation = log.seconds_before + time.monotonic() - began, recipe.validate(step)
     return TrainingResult(folder, step, step >= recipe.num_steps, seconds, losses, validation, digest)
 
 
