@@ -147,3 +147,9 @@ def test_the_demo_is_two_different_strangers(tmp_path: Path):
     picture, frames = read_image(portrait), read_video(driver)
     assert picture.shape == (32, 32, 3) and frames.shape == (5, 32, 32, 3)
     assert np.abs(picture.astype(int) - frames[0]).mean() > 10
+
+
+def test_sizes_that_later_steps_cannot_use_are_refused():
+    assert CourseConfig.from_profile("colab").size == 256
+    with pytest.raises(ValueError, match="num_frames must be at least 34, got 20"):
+        CourseConfig.from_profile("smoke", num_frames=20)
