@@ -129,7 +129,7 @@ def animate(
     Yields:
         uint8 (S, S, 3), one for each driving frame.
 
-    Source: Siarohin et al. 2019, Sec. 3.3.
+    Source: Siarohin et al. 2019, Sec. 3.4.
     """
     kp_source = extract_motion(model, [image])
     motion = carry_over(kp_source, extract_motion(model, driving), options or AnimateOptions(), fps)

@@ -164,7 +164,7 @@ def retarget(
     Raises:
         ValueError: for an unknown mode, or hulls without area when the scale is to be adapted.
 
-    Source: Siarohin et al. 2019, Sec. 3.3; the hull scale is the public release's.
+    Source: Siarohin et al. 2019, Sec. 3.4; the hull scale is the public release's.
     """
     if mode == "absolute":
         return kp_driving

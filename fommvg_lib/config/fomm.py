@@ -77,7 +77,7 @@ class FommLossWeights(Config):
 
 # Sizes for 64 px frames and the offline loss. Without padding, heatmaps of 26 pixels on a map of 32 would stretch
 # coordinates by a quarter. The published equivariance weights go with a VGG loss far larger than the pixel loss:
-# kept at 10 here, they tied all keypoints to the eyes, and mouths never opened.
+# kept at 10 here, they gathered all keypoints around the eyes.
 _SMALL = {
     "size": 64,
     "model.kp_pad": 3,

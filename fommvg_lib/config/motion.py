@@ -54,6 +54,8 @@ class VideoPredictionConfig(Config):
     """Clips of synthetic heads that are made when no motion files are given (our choice)."""
     clip_frames: int = 128
     """Frames of each of those clips (our choice)."""
+    fps: float | None = None
+    """Frames per second to which motion files are brought; None: they must have one rate (our choice)."""
     num_epochs: int = 500
     """Epochs (published)."""
     epoch_size: int = 600
@@ -146,6 +148,8 @@ class FrameInterpolationConfig(Config):
     """Clips of synthetic heads that are made when no motion files are given (our choice)."""
     clip_frames: int = 128
     """Frames of each of those clips (our choice)."""
+    fps: float | None = None
+    """Frames per second to which motion files are brought; None: they must have one rate (our choice)."""
     num_epochs: int = 1000
     """Epochs (published)."""
     epoch_size: int = 600

@@ -69,7 +69,7 @@ def build_recipe(
         model = load_frame_generator(find_weights(DEFAULTS["fomm"]))
         clips = synthetic_motion(model, "train", config.num_clips, config.clip_frames)
     else:
-        clips = load_motion_set(data)
+        clips = load_motion_set(data, config.fps)
     return recipe(config, clips, device)
 
 
