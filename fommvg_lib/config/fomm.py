@@ -75,9 +75,9 @@ class FommLossWeights(Config):
             require(all(w >= 0 for w in value), f"loss_weights.{name}", value, "all at least 0")
 
 
-# Sizes for 64 px frames and the offline loss. Without padding, heatmaps of 26 pixels on a map of 32 would stretch
-# coordinates by a quarter. The published equivariance weights go with a VGG loss far larger than the pixel loss:
-# kept at 10 here, they gathered all keypoints around the eyes.
+# Sizes for 64 px frames and the offline loss. Without padding, heatmaps of 26 pixels on a map of 32 would
+# stretch coordinates by a quarter. The published equivariance weights go with a VGG loss far larger than the
+# pixel loss: kept at 10 here, they gathered all keypoints around the eyes.
 _SMALL = {
     "size": 64,
     "model.kp_pad": 3,
