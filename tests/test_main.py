@@ -23,9 +23,9 @@ def run(capsys, *words):
 
 
 def assert_refused(result, *parts):
-    """Status 2, and after any notes one line that says `parts`; no traceback."""
+    """Status 2 and one line that says `parts`; no traceback."""
     status, out, err = result
-    lines = [line for line in err.splitlines() if not line.startswith("note: ")]
+    lines = err.splitlines()
     assert status == 2 and len(lines) == 1 and "Traceback" not in err + out, result
     for part in parts:
         assert str(part) in lines[0], result

@@ -92,6 +92,7 @@ class Report:
 
     def __init__(self, args: argparse.Namespace) -> None:
         self._as_json, self._began = args.json, time.monotonic()
+        _notes.clear()
         self._values: dict[str, Any] = {"command": args.command, "written": []}
 
     def wrote(self, path: str | Path, **facts: Any) -> None:
@@ -103,7 +104,9 @@ class Report:
         self._values |= facts
 
     def show(self) -> None:
-        """Print the report."""
+        """Print the report, and the notes on the error stream."""
+        for text in _notes:
+            print(f"note: {text}", file=sys.stderr)
         self._values["seconds"] = round(time.monotonic() - self._began, 3)
         if self._as_json:
             print(json.dumps(self._values, indent=2))
@@ -116,9 +119,12 @@ class Report:
             print(f"{name}: {value}")
 
 
+_notes: list[str] = []
+
+
 def note(text: str) -> None:
-    """Tell the user something beside the output, on the error stream."""
-    print(f"note: {text}", file=sys.stderr)
+    """Keep a remark for the end of the command; a command that fails says only why."""
+    _notes.append(text)
 
 
 def progress(items: Iterable, total: int | None, what: str) -> Iterator:

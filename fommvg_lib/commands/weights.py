@@ -5,8 +5,6 @@ from __future__ import annotations
 import argparse
 import json
 
-from fommvg_lib.commands import options
-
 
 def add_parser(commands: argparse._SubParsersAction) -> None:
     """Describe the command's options."""
@@ -34,4 +32,3 @@ def run_info(args: argparse.Namespace) -> None:
     for name, value in weights.info.items():
         if not isinstance(value, (dict, list)):
             print(f"{name:8} {value}")
-    options.note("--json shows the whole description")
