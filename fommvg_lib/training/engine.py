@@ -100,7 +100,7 @@ def fit(
     checks = LossLog(folder / "validation.csv", start)
     checks.seconds_before = log.seconds_before
     batches, losses = recipe.batches(start), {}
-    began, step = time.monotonic(), start
+    began, step, validated_at = time.monotonic(), start, None
     hidden = None if show_progress is None else not show_progress
     bar = tqdm(total=recipe.num_steps, initial=start, desc=recipe.kind, unit="step", disable=hidden)
     with bar:
@@ -115,16 +115,19 @@ def fit(
                 bar.set_postfix_str(_brief(losses), refresh=False)
             bar.update()
             if _due(step, settings.validate_every, recipe):
-                checks.add(recipe.validate(step))
+                validation, validated_at = recipe.validate(step), step
+                checks.add(validation)
                 checks.write(step, elapsed)
             if _due(step, settings.pictures_every, recipe):
                 _write_pictures(folder, recipe, step)
-            if _due(step, settings.checkpoint_every, recipe):
+            if step < recipe.num_steps and _due(step, settings.checkpoint_every, recipe):
                 _checkpoint(folder, recipe, step, settings, info)
             if settings.stop_after is not None and elapsed > 60 * settings.stop_after:
                 break
     digest = _checkpoint(folder, recipe, step, settings, info)
-    seconds, validation = log.seconds_before + time.monotonic() - began, recipe.validate(step)
+    if validated_at != step:  # stopped early, or nothing was left to do
+        validation = recipe.validate(step)
+    seconds = log.seconds_before + time.monotonic() - began
     return TrainingResult(folder, step, step >= recipe.num_steps, seconds, losses, validation, digest)
 
 

@@ -119,3 +119,20 @@ def test_stop_after_saves_and_ends(tmp_path):
     assert not result.is_complete and result.step == 1
     again = fit(LineRecipe(LineConfig()), tmp_path, OFTEN, resume=True, **QUIET)
     assert again.is_complete
+
+
+def test_nothing_is_validated_or_saved_twice(tmp_path):
+    class Counting(LineRecipe):
+        validated, saved = 0, 0
+
+        def validate(self, step):
+            self.validated += 1
+            return super().validate(step)
+
+        def save(self, folder, info):
+            self.saved += 1
+            return super().save(folder, info)
+
+    recipe = Counting(LineConfig(num_steps=40))
+    fit(recipe, tmp_path, OFTEN, **QUIET)
+    assert (recipe.validated, recipe.saved) == (4, 4)
