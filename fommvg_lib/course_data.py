@@ -21,7 +21,7 @@ from fommvg_lib.frame_generator.interface import FrameGenerator
 from fommvg_lib.motion_files import load_motion
 from fommvg_lib.run_record import read_json
 from fommvg_lib.synthetic import identities, render_clip, write_clip_folder
-from fommvg_lib.training.state import has_state
+from fommvg_lib.training.state import stored_states
 from fommvg_lib.video_io import write_image, write_video
 from fommvg_lib.weights import DEFAULTS, find_weights
 
@@ -149,7 +149,7 @@ def weights_for_pictures(profile: str, kind: str, run: str | Path | None = None)
 def prepare_run(folder: str | Path, profile: str) -> Path:
     """Give a run folder ready for `fit(..., resume=True)`: in `smoke` an earlier run there is removed."""
     folder = Path(folder)
-    if profile == "smoke" and has_state(folder):
+    if profile == "smoke" and stored_states(folder):
         shutil.rmtree(folder)
     return folder
 

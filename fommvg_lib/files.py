@@ -14,9 +14,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+PARTIAL = "partial-"
+"""Part of the temporary names."""
+
 
 class InputError(Exception):
     """The input or its use is at fault: one line naming the file and the reason, exit status 2."""
+
+
+class RunError(Exception):
+    """A run failed through no fault of its input: one line with the reason, exit status 1."""
 
 
 def _prepare_parent(target: Path) -> None:
@@ -52,7 +59,8 @@ def atomic_path(target: str | Path) -> Iterator[Path]:
     if target.is_dir():
         raise InputError(f"{target}: is a folder, a file was to be written there")
     try:
-        handle, name = tempfile.mkstemp(prefix=f".{target.stem}.", suffix=target.suffix, dir=target.parent)
+        prefix = f".{target.stem}.{PARTIAL}"
+        handle, name = tempfile.mkstemp(prefix=prefix, suffix=target.suffix, dir=target.parent)
     except OSError as error:
         raise InputError(f"{target}: cannot be written ({error.strerror or error})") from error
     os.close(handle)
@@ -62,6 +70,7 @@ def atomic_path(target: str | Path) -> Iterator[Path]:
         os.chmod(temporary, 0o666 & ~_current_umask())
         _flush_to_disk(temporary)
         os.replace(temporary, target)
+        _flush_to_disk(target.parent)
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -72,21 +81,33 @@ def atomic_folder(target: str | Path) -> Iterator[Path]:
     target = Path(target)
     _prepare_parent(target)
     try:
-        temporary = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
+        temporary = Path(tempfile.mkdtemp(prefix=f".{target.name}.{PARTIAL}", dir=target.parent))
     except OSError as error:
         raise InputError(f"{target}: cannot be written ({error.strerror or error})") from error
     try:
         yield temporary
         os.chmod(temporary, 0o777 & ~_current_umask())
+        for path in [*temporary.rglob("*"), temporary]:
+            _flush_to_disk(path)
         if target.exists():
-            replaced = Path(tempfile.mkdtemp(prefix=f".{target.name}.old.", dir=target.parent))
+            replaced = Path(tempfile.mkdtemp(prefix=f".{target.name}.{PARTIAL}", dir=target.parent))
             os.replace(target, replaced / target.name)
             os.replace(temporary, target)
             shutil.rmtree(replaced)
         else:
             os.replace(temporary, target)
+        _flush_to_disk(target.parent)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+def remove_leftovers(folder: str | Path) -> None:
+    """Remove what a killed process began to write in a folder; nobody else may be writing there."""
+    for path in Path(folder).glob(f".*.{PARTIAL}*"):
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
 
 
 def write_text(target: str | Path, text: str) -> None:

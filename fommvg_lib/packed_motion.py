@@ -5,6 +5,7 @@ Nothing here uses global randomness: the caller passes a `torch.Generator`, or a
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -64,6 +65,13 @@ class PackedMotion:
 
     def __len__(self) -> int:
         return len(self.starts)
+
+    def fingerprint(self) -> str:
+        """Give a hash of all that the set holds."""
+        digest = hashlib.sha256(f"{self.names} {self.num_kp} {self.fps} {self.weights_hash}".encode())
+        for tensor in (self.lengths, self.vectors):
+            digest.update(tensor.contiguous().numpy().tobytes())
+        return digest.hexdigest()[:16]
 
     def split(self, every: int = 8) -> tuple[PackedMotion, PackedMotion]:
         """Hold out every `every`-th clip; with fewer clips than that nothing can be held out.

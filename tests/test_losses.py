@@ -57,7 +57,7 @@ def test_equivariance_jacobian_vanishes_when_maps_are_carried_along():
 
 @pytest.mark.parametrize("channels", [1, 3])
 def test_pixel_stand_in_is_zero_for_equal_images_only_and_gives_gradients(channels):
-    loss = build_perceptual("pixel", (1.0, 0.5), (10.0, 10.0))
+    loss = build_perceptual("pixel", (1.0, 0.5), (10.0, 0.0, 10.0))
     assert isinstance(loss, PixelPyramidLoss) and not loss.state_dict()
     driving, prediction = images(2, channels, 16, 16), images(2, channels, 16, 16, seed=1).requires_grad_()
     assert loss(driving, driving) == 0
@@ -68,8 +68,9 @@ def test_pixel_stand_in_is_zero_for_equal_images_only_and_gives_gradients(channe
 
 def test_pixel_stand_in_at_full_scale_is_its_formula():
     a, b = images(1, 3, 8, 8), images(1, 3, 8, 8, seed=1)
-    loss = PixelPyramidLoss((1.0,), (2.0, 3.0))
-    torch.testing.assert_close(loss(a, b), 2 * losses.l1(a, b) + 3 * losses.gradient_l1(a, b))
+    loss = PixelPyramidLoss((1.0,), (2.0, 5.0, 3.0))
+    wanted = 2 * losses.l1(a, b) + 5 * (a - b).square().mean() + 3 * losses.gradient_l1(a, b)
+    torch.testing.assert_close(loss(a, b), wanted)
 
 
 def test_vgg19_has_torchvision_names_and_taps_the_relus():

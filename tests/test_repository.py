@@ -20,6 +20,8 @@ LIBRARY = ROOT / "fommvg_lib"
 # The order in which data flows: a module or folder imports only from those before it.
 ORDER = (
     "files",
+    "share",
+    "precision",
     "config",
     "video_io",
     "crop",

@@ -7,7 +7,7 @@ from typing import Any
 
 from fommvg_lib.clips.folder import ClipFolder
 from fommvg_lib.clips.heads import SyntheticClips
-from fommvg_lib.clips.interface import SPLITS, ClipSet
+from fommvg_lib.clips.interface import SPLITS, ClipSet, fingerprint
 from fommvg_lib.clips.pairs import FramePairs, PairLoader
 
 SYNTHETIC = "synthetic"
@@ -20,6 +20,7 @@ __all__ = [
     "FramePairs",
     "PairLoader",
     "SyntheticClips",
+    "fingerprint",
     "open_clips",
 ]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from typing import Protocol
 
@@ -57,6 +58,13 @@ def check_split(split: str) -> str:
     if split not in SPLITS:
         raise InputError(f"split {split!r} is none of {', '.join(SPLITS)}")
     return split
+
+
+def fingerprint(clips: ClipSet) -> str:
+    """Give a short hash that tells sets apart: names, size and the first frame of the first clip."""
+    digest = hashlib.sha256(f"{clips.names} {clips.size}".encode())
+    digest.update(clips.frames(0, [0]).tobytes())
+    return digest.hexdigest()[:16]
 
 
 def identity_of(name: str) -> str:

@@ -18,6 +18,7 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 from fommvg_lib.augmentation import augment
 from fommvg_lib.clips.interface import ClipSet
 from fommvg_lib.config.data import FrameDataConfig
+from fommvg_lib.share import Share
 
 _ORDER, _ITEM = 0, 1  # streams of randomness
 
@@ -65,13 +66,15 @@ class FramePairs(Dataset):
         batch = self._collate([number])
         return {name: value[0] for name, value in batch.items()}
 
-    def batch(self, step: int, batch_size: int) -> dict:
-        """Give items step * batch_size on.
+    def batch(self, step: int, batch_size: int, share: Share | None = None) -> dict:
+        """Give a share of items step * batch_size on.
 
         Returns:
-            `source` and `driving`, (B, C, H, W) float32 in [0, 1], and `name`, a list of B clip names.
+            `source` and `driving`, (B, C, H, W) float32 in [0, 1], and `name`, a list of B clip names; B is
+            batch_size over the number of shares.
         """
-        return self._collate(range(step * batch_size, (step + 1) * batch_size))
+        start, stop = (share or Share()).bounds(batch_size)
+        return self._collate(range(step * batch_size + start, step * batch_size + stop))
 
     def _collate(self, numbers) -> dict:
         plans = [self._plan(number) for number in numbers]
@@ -114,11 +117,11 @@ class _Steps(Sampler):
 class _Batches(Dataset):
     """One item is one batch, so that workers prepare whole batches."""
 
-    def __init__(self, pairs: FramePairs, batch_size: int) -> None:
-        self._pairs, self._batch_size = pairs, batch_size
+    def __init__(self, pairs: FramePairs, batch_size: int, share: Share) -> None:
+        self._pairs, self._batch_size, self._share = pairs, batch_size, share
 
     def __getitem__(self, step: int) -> dict:
-        return self._pairs.batch(step, self._batch_size)
+        return self._pairs.batch(step, self._batch_size, self._share)
 
 
 class PairLoader:
@@ -130,6 +133,7 @@ class PairLoader:
         start_step: number of the first batch; batch s holds items s * batch_size on.
         num_workers: processes that prepare batches ahead; 0 prepares them here, when asked for.
         pin_memory: put batches into page-locked memory, for a faster copy to a GPU.
+        share: the part of each batch that is made; None for all of it.
     """
 
     def __init__(
@@ -139,15 +143,17 @@ class PairLoader:
         start_step: int = 0,
         num_workers: int = 0,
         pin_memory: bool = False,
+        share: Share | None = None,
     ) -> None:
         self.pairs, self.batch_size, self.start_step = pairs, batch_size, start_step
+        self.share = share or Share()
         self.num_workers, self.pin_memory = num_workers, pin_memory
 
     def __iter__(self) -> Iterator[dict[str, Tensor | list[str]]]:
         """Yield batches as `FramePairs.batch` gives them."""
         return iter(
             DataLoader(
-                _Batches(self.pairs, self.batch_size),
+                _Batches(self.pairs, self.batch_size, self.share),
                 batch_size=None,
                 sampler=_Steps(self.start_step),
                 num_workers=self.num_workers,

@@ -60,7 +60,8 @@ class FommLossWeights(Config):
     feature_matching: tuple[float, ...] = (10.0, 10.0, 10.0, 10.0)
     """One for each discriminator block."""
     perceptual: tuple[float, ...] = (10.0, 10.0, 10.0, 10.0, 10.0)
-    """`vgg19`: relu1_1, 2_1, 3_1, 4_1, 5_1. `pixel`: two numbers, pixel and gradient differences."""
+    """`vgg19`: relu1_1, 2_1, 3_1, 4_1, 5_1. `pixel`: three numbers, absolute and squared pixel
+    differences, absolute gradient differences."""
     equivariance_value: float = 10.0
     """Keypoints follow a known transform."""
     equivariance_jacobian: float = 10.0
@@ -93,7 +94,8 @@ _SMALL = {
     "model.num_bottleneck_blocks": 2,
     "model.blend_source": True,
     "perceptual": "pixel",
-    "loss_weights.perceptual": (10.0, 10.0),
+    "loss_weights.perceptual": (10.0, 40.0, 10.0),
+    "clip_norm": 2.0,
     "batch_size": 16,
     "lr_generator": 1e-3,
     "lr_kp_detector": 1e-3,
@@ -153,12 +155,25 @@ class FommConfig(Config):
     """Epochs between published checkpoints (published `checkpoint_freq`)."""
     num_steps: int | None = None
     """Steps in all; overrides num_epochs, milestones then scale with it."""
+    clip_norm: float = 0.0
+    """Largest norm of the gradient of the generator and of the detector; 0: not clipped (published). The
+    inverse of a Jacobian makes rare spikes that can undo a run at high learning rates."""
+    ema_decay: float = 0.0
+    """Decay of the running mean of the weights that is then saved for use; 0: none is kept (published)."""
     seed: int = 0
     """Everything random is derived from it."""
 
     PROFILES: ClassVar[dict[str, dict[str, Any]]] = {
         "smoke": {**_SMALL, "num_steps": 40, "batch_size": 8},
-        "shipped": {**_SMALL, "num_steps": 4000, "precision": "bf16"},
+        "shipped": {
+            **_SMALL,
+            "num_steps": 16000,
+            "batch_size": 8,
+            "lr_generator": 6e-4,
+            "lr_kp_detector": 6e-4,
+            "ema_decay": 0.999,
+            "precision": "bf16",
+        },
         "colab": {**_VOX, "batch_size": 12},
         "full": _VOX,
     }
@@ -173,6 +188,8 @@ class FommConfig(Config):
         )
         for name in ("lr_generator", "lr_discriminator"):
             require(getattr(self, name) > 0, name, getattr(self, name), "above 0")
+        require(self.clip_norm >= 0, "clip_norm", self.clip_norm, "at least 0")
+        require(0 <= self.ema_decay < 1, "ema_decay", self.ema_decay, "in [0, 1)")
         require(self.lr_kp_detector >= 0, "lr_kp_detector", self.lr_kp_detector, "at least 0")
         rising = list(self.epoch_milestones) == sorted(set(self.epoch_milestones))
         require(
@@ -194,7 +211,7 @@ class FommConfig(Config):
         weights = self.loss_weights
         if self.perceptual not in ("vgg19", "pixel"):
             raise ValueError(f"perceptual must be vgg19 or pixel, got {self.perceptual!r}")
-        expected = 5 if self.perceptual == "vgg19" else 2
+        expected = 5 if self.perceptual == "vgg19" else 3
         require(
             len(weights.perceptual) == expected,
             "loss_weights.perceptual",

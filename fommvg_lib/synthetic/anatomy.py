@@ -39,7 +39,7 @@ LANDMARK_NAMES = (
 )
 DEPTH = 0.85  # of the ellipsoid, its half axis along z
 PIVOT = 0.6  # the neck joint, below the middle of the face: roll turns about it
-HEAD_Y = 0.04  # height of the middle of the face at rest, picture units
+HEAD_Y = 0.10  # height of the middle of the face at rest, picture units
 LID_REST = 0.12  # share of the eye that the lid covers when open
 _COLUMN = {name: i for i, name in enumerate(PARAMETER_NAMES)}
 

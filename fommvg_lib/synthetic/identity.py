@@ -128,7 +128,7 @@ def _draw_face(rng: np.random.Generator) -> dict[str, object]:
     return {
         "skin": _shade(rng, _SKINS),
         "iris": _shade(rng, _IRISES),
-        "head_size": rng.uniform(0.47, 0.54),
+        "head_size": rng.uniform(0.59, 0.67),
         "face_width": rng.uniform(0.76, 0.92),
         "jaw": rng.uniform(0.02, 0.32),
         "eye_x": rng.uniform(0.31, 0.38),
@@ -193,7 +193,7 @@ def _draw_clothes(rng: np.random.Generator) -> dict[str, object]:
         "cloth": _vivid(rng),
         "cloth_trim": _vivid(rng),
         "shoulder_width": rng.uniform(0.66, 0.90),
-        "shoulder_y": rng.uniform(0.66, 0.73),
+        "shoulder_y": rng.uniform(0.83, 0.90),
         "neck_width": rng.uniform(0.15, 0.21),
         "neckline": rng.uniform(0.05, 0.20),
         "stripes": float(rng.random() < 0.45),

@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 
+from fommvg_lib.checkpoints import load_weights
 from fommvg_lib.clips import SyntheticClips, open_clips
 from fommvg_lib.config.base import Config
 from fommvg_lib.config.fomm import FommConfig
@@ -47,7 +48,12 @@ def read_config(kind: str, config: str | None, profile: str | None, assignments:
 
 
 def build_recipe(
-    kind: str, config: Config, data: str | Path, device: torch.device, num_workers: int = 0
+    kind: str,
+    config: Config,
+    data: str | Path,
+    device: torch.device,
+    num_workers: int = 0,
+    init: str | Path | None = None,
 ) -> Recipe:
     """Build what trains.
 
@@ -57,10 +63,22 @@ def build_recipe(
         data: a clip folder (fomm) or a folder of motion files (vp, fi), or "synthetic".
         device: where it trains.
         num_workers: processes that prepare frames (fomm).
+        init: weights to begin with, a folder or a name; None begins anew.
 
     Raises:
-        InputError: if the data cannot be used.
+        InputError: if the data or the weights cannot be used.
     """
+    recipe = _build_anew(kind, config, data, device, num_workers)
+    if init is not None:
+        weights = load_weights(find_weights(init))
+        recipe.start_from(weights)
+        recipe.data += f" from {weights.sha256[:16]}"
+    return recipe
+
+
+def _build_anew(
+    kind: str, config: Config, data: str | Path, device: torch.device, num_workers: int
+) -> Recipe:
     if kind == "fomm":
         train, test = (open_clips(data, split, config.size) for split in ("train", "test"))
         return FommRecipe(config, train, test, device, num_workers)

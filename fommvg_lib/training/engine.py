@@ -1,49 +1,35 @@
 """The training loop: one for every recipe.
 
 A recipe says what a step is; the engine repeats it and does what surrounds it, in this order: data, step,
-finite check, log, validation, pictures, checkpoint, stop. The run folder is a weights folder that also holds
-`state/` for resuming, `losses.csv`, `validation.csv` and `pictures/`.
+log, validation, pictures, checkpoint, stop. The run folder is a weights folder that also holds `state/` for
+resuming, `best/` (the weights of the best validation), `losses.csv`, `validation.csv` and `pictures/`.
+
+A run that was killed at any moment and is resumed ends with the same weights, bit for bit on a CPU with the
+same number of threads and processes; with other numbers, up to rounding.
 """
 
 from __future__ import annotations
 
-import time
+from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
 from tqdm.auto import tqdm
 
-from fommvg_lib.config.base import Config
+from fommvg_lib.config.engine import EngineConfig
 from fommvg_lib.files import InputError
-from fommvg_lib.training.log import LossLog
+from fommvg_lib.precision import tensor_float_32
+from fommvg_lib.training.cadence import Cadence, Due
+from fommvg_lib.training.clock import StepClock
+from fommvg_lib.training.processes import Processes, local_device_index
 from fommvg_lib.training.recipe import Recipe
-from fommvg_lib.training.state import has_state, restore_state, save_state
-from fommvg_lib.video_io import write_image
+from fommvg_lib.training.run_folder import RunFolder
+from fommvg_lib.training.update import NonFiniteError, Updater
 
-
-@dataclass(frozen=True)
-class EngineConfig(Config):
-    """How a run is watched and kept; nothing here changes what is learned."""
-
-    log_every: int = 20
-    """Steps between rows of losses.csv."""
-    validate_every: int = 500
-    """Steps between held-out figures; 0 for none before the end."""
-    pictures_every: int = 500
-    """Steps between sample pictures; 0 for none before the end."""
-    checkpoint_every: int = 500
-    """Steps between saved states."""
-    keep_states: int = 2
-    """How many saved states stay."""
-    stop_after: float | None = None
-    """Minutes after which the run saves and ends, resumable; None for no limit."""
-
-
-class NonFiniteLossError(RuntimeError):
-    """A loss term became infinite or not a number: training stops rather than spoil the weights."""
+__all__ = ["EngineConfig", "NonFiniteError", "TrainingResult", "default_device", "fit"]
 
 
 @dataclass
@@ -58,6 +44,7 @@ class TrainingResult:
         losses: means of the last logged window.
         validation: held-out figures at the end.
         sha256: hash of the saved weights.
+        times: milliseconds a step by part, if they were measured.
     """
 
     folder: Path
@@ -67,6 +54,7 @@ class TrainingResult:
     losses: dict[str, float] = field(default_factory=dict)
     validation: dict[str, float] = field(default_factory=dict)
     sha256: str = ""
+    times: dict[str, float] = field(default_factory=dict)
 
 
 def fit(
@@ -76,6 +64,8 @@ def fit(
     resume: bool = False,
     info: dict[str, Any] | None = None,
     show_progress: bool | None = None,
+    mirror: str | Path | None = None,
+    on_log: Callable[[Path], None] | None = None,
 ) -> TrainingResult:
     """Train a recipe in a run folder.
 
@@ -83,89 +73,88 @@ def fit(
         recipe: what trains.
         folder: the run folder; made if absent.
         settings: cadence of logs, pictures and checkpoints.
-        resume: continue from the newest saved state; a folder without one is started.
+        resume: continue from the newest checkpoint; an absent or empty run is started.
         info: what is noted in the weights' description (provenance).
         show_progress: a bar; None shows it on a terminal or in a notebook only.
+        mirror: a second folder (say on a mounted drive) to which all is copied in the background, and from
+            which a lost run is fetched.
+        on_log: called with the run folder after each row of `losses.csv`.
 
     Returns:
         The result; the weights for use are in the run folder.
 
     Raises:
-        InputError: if the folder holds a run and `resume` is off, or holds another run.
-        NonFiniteLossError: naming the step and the term.
+        InputError: if the folder holds a run and `resume` is off, or holds another run, or the batch cannot
+            be shared among the processes.
+        NonFiniteError: naming the step and the term; the batch is kept in `non_finite/`.
+        RunError: if a checkpoint cannot be saved.
     """
-    folder, settings = Path(folder), settings or EngineConfig()
-    start = _open_run(folder, recipe, resume)
-    log = LossLog(folder / "losses.csv", start)
-    checks = LossLog(folder / "validation.csv", start)
-    checks.seconds_before = log.seconds_before
-    batches, losses = recipe.batches(start), {}
-    began, step, validated_at = time.monotonic(), start, None
-    hidden = None if show_progress is None else not show_progress
-    bar = tqdm(total=recipe.num_steps, initial=start, desc=recipe.kind, unit="step", disable=hidden)
-    with bar:
-        while step < recipe.num_steps:
-            terms = recipe.step(next(batches), step)
+    settings = settings or EngineConfig()
+    processes = Processes(recipe.device)
+    _check_shares(recipe, settings, processes)
+    _prepare_networks(recipe, settings, processes)
+    clock = StepClock(recipe.device, settings.time_steps)
+    update = Updater(recipe, processes, settings.num_parts, clock)
+    with ExitStack() as stack:
+        run = stack.enter_context(RunFolder(Path(folder), recipe, settings, processes, info or {}, mirror))
+        step = run.open(resume)
+        cadence = stack.enter_context(Cadence(settings, recipe.num_steps, processes))
+        stack.enter_context(tensor_float_32(settings.tf32))
+        bar = stack.enter_context(_progress_bar(recipe, step, show_progress and processes.is_main))
+        batches = recipe.batches(step, processes.share)
+        due = Due.nothing(stop=step >= recipe.num_steps)
+        while not due.stop:
+            clock.next_step()
+            with clock.part("data"):
+                batch = next(batches)
+            try:
+                terms = update(batch, step)
+            except NonFiniteError as error:
+                raise run.keep_failure(error) from error
             step += 1
-            _check_finite(terms, step, folder)
-            log.add(terms)
-            elapsed = time.monotonic() - began
-            if _due(step, settings.log_every, recipe):
-                losses = log.write(step, elapsed)
-                bar.set_postfix_str(_brief(losses), refresh=False)
+            due = cadence.after(step)
+            run.add(terms)
+            if due.log:
+                run.write_log(step, cadence.seconds)
+                bar.set_postfix_str(_brief(run.losses), refresh=False)
+                if on_log and processes.is_main:
+                    on_log(run.folder)
             bar.update()
-            if _due(step, settings.validate_every, recipe):
-                validation, validated_at = recipe.validate(step), step
-                checks.add(validation)
-                checks.write(step, elapsed)
-            if _due(step, settings.pictures_every, recipe):
-                _write_pictures(folder, recipe, step)
-            if step < recipe.num_steps and _due(step, settings.checkpoint_every, recipe):
-                _checkpoint(folder, recipe, step, settings, info)
-            if settings.stop_after is not None and elapsed > 60 * settings.stop_after:
-                break
-    digest = _checkpoint(folder, recipe, step, settings, info)
-    if validated_at != step:  # stopped early, or nothing was left to do
-        validation = recipe.validate(step)
-    seconds = log.seconds_before + time.monotonic() - began
-    return TrainingResult(folder, step, step >= recipe.num_steps, seconds, losses, validation, digest)
+            if due.validation:
+                run.validate(step, cadence.seconds)
+            if due.pictures:
+                run.write_pictures(step)
+            if due.checkpoint:
+                run.save(step)
+        run.finish(step)
+        seconds = run.seconds_before + cadence.seconds
+    is_complete = step >= recipe.num_steps
+    return TrainingResult(
+        run.folder, step, is_complete, seconds, run.losses, run.validation, run.sha256, clock.table()
+    )
 
 
-def _open_run(folder: Path, recipe: Recipe, resume: bool) -> int:
-    if has_state(folder) and not resume:
-        raise InputError(f"{folder}: holds a run already; use --resume to go on with it or another folder")
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(f"{folder}: cannot be made ({error.strerror or error})") from error
-    return restore_state(folder, recipe) if resume else 0
-
-
-def _checkpoint(
-    folder: Path, recipe: Recipe, step: int, settings: EngineConfig, info: dict[str, Any] | None
-) -> str:
-    """Store the state for resuming and the weights for use, so that a killed run leaves both."""
-    save_state(folder, recipe, step, settings.keep_states)
-    return recipe.save(folder, {**(info or {}), "step": step})
-
-
-def _due(step: int, every: int, recipe: Recipe) -> bool:
-    return step == recipe.num_steps or (every > 0 and step % every == 0)
-
-
-def _check_finite(terms: dict[str, Tensor], step: int, folder: Path) -> None:
-    values = torch.stack([torch.as_tensor(value, dtype=torch.float32).cpu() for value in terms.values()])
-    if not values.isfinite().all():
-        bad = [name for name, value in zip(terms, values, strict=True) if not value.isfinite()]
-        raise NonFiniteLossError(
-            f"{folder}: {', '.join(bad)} became non-finite in step {step}; the last saved state is whole, "
-            "resume from it with a lower learning rate"
+def _check_shares(recipe: Recipe, settings: EngineConfig, processes: Processes) -> None:
+    parts = processes.count * settings.num_parts
+    if recipe.batch_size % parts:
+        raise InputError(
+            f"batch_size={recipe.batch_size} cannot be divided among {processes.count} processes "
+            f"with {settings.num_parts} parts each"
         )
 
 
-def _write_pictures(folder: Path, recipe: Recipe, step: int) -> None:
-    for name, image in recipe.pictures(step).items():
-        write_image(folder / "pictures" / f"{step:08d}-{name}.png", image)
+def _prepare_networks(recipe: Recipe, settings: EngineConfig, processes: Processes) -> None:
+    """Share batch norms' statistics and compile, both in place."""
+    for name, network in recipe.networks.items():
+        recipe.networks[name] = processes.synchronised(network)
+    if settings.compile:
+        for module in recipe.compiled_modules():
+            module.compile()
+
+
+def _progress_bar(recipe: Recipe, step: int, show: bool | None) -> tqdm:
+    hidden = None if show is None else not show
+    return tqdm(total=recipe.num_steps, initial=step, desc=recipe.kind, unit="step", disable=hidden)
 
 
 def _brief(losses: dict[str, float]) -> str:
@@ -173,15 +162,16 @@ def _brief(losses: dict[str, float]) -> str:
 
 
 def default_device(name: str | None = None) -> torch.device:
-    """Give the named device, or the best there is: cuda, mps, cpu.
+    """Give the named device, or the best there is: cuda (each process its own GPU), mps, cpu.
 
     Raises:
         InputError: if the named device is not there.
     """
-    if name in (None, "auto"):
+    if name in (None, "auto", "cuda"):
         if torch.cuda.is_available():
-            return torch.device("cuda")
-        return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+            return torch.device("cuda", local_device_index())
+        if name != "cuda":
+            return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
     try:
         device = torch.device(name)
         torch.zeros(1, device=device)

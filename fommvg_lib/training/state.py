@@ -1,14 +1,18 @@
-"""The state of a run on disk, for resuming: tensors in safetensors, all else in JSON.
+"""Checkpoints: the state of a run on disk; tensors in safetensors, all else in JSON.
 
-`state/00001000/` holds networks, optimisers, step and config as they were after step 1000. A folder is
-renamed into place when it is whole; the newest `keep` stay. Neither random state nor schedules are stored:
-recipes derive both from (seed, step).
+`state/00001000/` holds networks, running means, optimisers, step and config as they were after step 1000. A
+folder is written aside, flushed and renamed into place when it is whole. Neither random state nor schedules
+are stored: recipes derive both from (seed, step).
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
+import struct
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -17,77 +21,165 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 from torch.optim import Optimizer
 
-from fommvg_lib.files import InputError, atomic_folder
+from fommvg_lib.files import InputError, RunError, atomic_folder, sha256
 from fommvg_lib.training.recipe import Recipe
 
+STATE = "state"
+LENGTH_FIELDS = ("num_steps", "num_epochs")
+"""Settings that say where a run ends; they may change where no learning rate so far depends on them."""
 
-def save_state(folder: Path, recipe: Recipe, step: int, keep: int = 2) -> Path:
-    """Store the state after `step` steps under `folder/state`, then drop the oldest beyond `keep`."""
-    tensors: dict[str, Tensor] = {}
-    rest: dict[str, Any] = {"step": step, "kind": recipe.kind, "config": recipe.config.to_dict()}
-    for name, network in recipe.networks.items():
-        tensors |= {f"network/{name}/{key}": value for key, value in network.state_dict().items()}
-    rest["optimizers"] = {}
-    for name, optimizer in recipe.optimizers.items():
-        parts, rest["optimizers"][name] = _split_optimizer(optimizer)
-        tensors |= {f"optimizer/{name}/{key}": value for key, value in parts.items()}
-    target = folder / "state" / f"{step:08d}"
-    with atomic_folder(target) as temporary:
-        contiguous = {key: value.detach().cpu().contiguous().clone() for key, value in tensors.items()}
-        save_file(contiguous, temporary / "tensors.safetensors")
-        (temporary / "state.json").write_text(json.dumps(rest, indent=1), encoding="utf-8")
-    for old in _stored(folder)[:-keep]:
-        shutil.rmtree(old)
+
+@dataclass
+class Progress:
+    """How far a run is.
+
+    Attributes:
+        step: steps done.
+        best: step and value of the best validation figure so far, by name of the figure.
+    """
+
+    step: int = 0
+    best: dict[str, tuple[int, float]] = field(default_factory=dict)
+
+
+def save_state(folder: Path, recipe: Recipe, progress: Progress, kept: Mapping[str, Any], keep: int) -> Path:
+    """Store a checkpoint under `folder/state`, then drop the oldest beyond `keep`, except the best.
+
+    Args:
+        folder: the run folder.
+        recipe: what trains.
+        progress: how far it is.
+        kept: settings of the run that a resumed run must share.
+        keep: how many checkpoints stay.
+
+    Raises:
+        RunError: if it cannot be written; older checkpoints are untouched.
+    """
+    target = _path(folder, progress.step)
+    try:
+        with atomic_folder(target) as temporary:
+            _write(temporary, recipe, progress, kept)
+    except (OSError, SafetensorError) as error:
+        reason = getattr(error, "strerror", None) or error
+        older = [path.name.lstrip("0") for path in stored_states(folder) if path != target]
+        intact = f"the checkpoint after step {older[-1]} is intact" if older else "there is no earlier one"
+        raise RunError(
+            f"{target}: the checkpoint could not be saved ({reason}); {intact}, --resume goes on from there"
+        ) from error
+    best = {_path(folder, step) for step, _ in progress.best.values()}
+    for old in stored_states(folder)[:-keep]:
+        if old not in best:
+            shutil.rmtree(old, ignore_errors=True)
     return target
 
 
-def restore_state(folder: Path, recipe: Recipe) -> int:
-    """Load the newest state into the recipe.
+def _write(folder: Path, recipe: Recipe, progress: Progress, kept: Mapping[str, Any]) -> None:
+    tensors: dict[str, Tensor] = {}
+    for part, networks in (("network", recipe.networks), ("average", recipe.averages)):
+        for name, network in networks.items():
+            tensors |= {f"{part}/{name}/{key}": value for key, value in network.state_dict().items()}
+    optimizers = {}
+    for name, optimizer in recipe.optimizers.items():
+        parts, optimizers[name] = _split_optimizer(optimizer)
+        tensors |= {f"optimizer/{name}/{key}": value for key, value in parts.items()}
+    path = folder / "tensors.safetensors"
+    save_file({key: value.detach().cpu().contiguous().clone() for key, value in tensors.items()}, path)
+    rest = {
+        "step": progress.step,
+        "kind": recipe.kind,
+        "config": recipe.config.to_dict(),
+        "num_steps": recipe.num_steps,
+        "data": recipe.data,
+        "kept": dict(kept),
+        "rates": _rates_digest(recipe, progress.step),
+        "best": progress.best,
+        "optimizers": optimizers,
+        "sha256": sha256(path),
+    }
+    (folder / "state.json").write_text(json.dumps(rest, indent=1), encoding="utf-8")
+
+
+def restore_state(folder: Path, recipe: Recipe, kept: Mapping[str, Any]) -> tuple[Progress, list[str]]:
+    """Load the newest whole checkpoint into the recipe.
 
     Returns:
-        The number of steps done; 0 if nothing is stored.
+        How far the run is (step 0 if nothing is stored), and a line for each damaged checkpoint passed over.
 
     Raises:
-        InputError: if the stored run is of another kind or config, naming the first difference.
+        InputError: if the stored run is of another kind, config, data or way of training, naming each
+            difference; or if all checkpoints are damaged.
     """
-    stored = _stored(folder)
-    if not stored:
-        return 0
-    path = stored[-1]
-    try:
-        rest = json.loads((path / "state.json").read_text(encoding="utf-8"))
-        tensors = load_file(path / "tensors.safetensors")
-    except (OSError, ValueError, SafetensorError) as error:
-        raise InputError(f"{path}: cannot be read ({error})") from error
-    _check_same(path, rest, recipe)
-    for name, network in recipe.networks.items():
-        network.load_state_dict(_under(tensors, f"network/{name}/"))
+    damage: list[str] = []
+    for path in reversed(stored_states(folder)):
+        try:
+            rest, tensors = _read(path)
+        except (OSError, ValueError, KeyError, SafetensorError) as error:
+            damage.append(f"{path}: damaged ({error}), passed over")
+            continue
+        _check_same(path, rest, recipe, kept)
+        _fill(recipe, rest, tensors)
+        best = {name: (int(step), float(value)) for name, (step, value) in rest["best"].items()}
+        return Progress(int(rest["step"]), best), damage
+    if damage:
+        raise InputError(f"{folder}: none of its checkpoints can be read; first {damage[0]}")
+    return Progress(), []
+
+
+def stored_states(folder: Path) -> list[Path]:
+    """List the checkpoints of a run folder, oldest first."""
+    return sorted(path for path in (folder / STATE).glob("[0-9]*") if path.is_dir())
+
+
+def _path(folder: Path, step: int) -> Path:
+    return folder / STATE / f"{step:08d}"
+
+
+def _read(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    rest = json.loads((path / "state.json").read_text(encoding="utf-8"))
+    tensors = path / "tensors.safetensors"
+    if sha256(tensors) != rest["sha256"]:
+        raise ValueError("tensors.safetensors differs from its sha256")
+    return rest, load_file(tensors)
+
+
+def _fill(recipe: Recipe, rest: dict[str, Any], tensors: dict[str, Tensor]) -> None:
+    for part, networks in (("network", recipe.networks), ("average", recipe.averages)):
+        for name, network in networks.items():
+            network.load_state_dict(_under(tensors, f"{part}/{name}/"))
     for name, optimizer in recipe.optimizers.items():
         _join_optimizer(optimizer, _under(tensors, f"optimizer/{name}/"), rest["optimizers"][name])
-    return int(rest["step"])
-
-
-def has_state(folder: Path) -> bool:
-    """Say whether a run in `folder` can be resumed."""
-    return bool(_stored(folder))
-
-
-def _stored(folder: Path) -> list[Path]:
-    return sorted(path for path in (folder / "state").glob("[0-9]*") if path.is_dir())
 
 
 def _under(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
     return {key[len(prefix) :]: value for key, value in tensors.items() if key.startswith(prefix)}
 
 
-def _check_same(path: Path, rest: dict[str, Any], recipe: Recipe) -> None:
+def _check_same(path: Path, rest: dict[str, Any], recipe: Recipe, kept: Mapping[str, Any]) -> None:
     if rest["kind"] != recipe.kind:
         raise InputError(f"{path}: is a run of {rest['kind']}, not of {recipe.kind}")
-    ours = recipe.config.to_dict()
-    for name in sorted(ours.keys() | rest["config"].keys()):
-        if name != "num_steps" and ours.get(name) != rest["config"].get(name):
-            was, now = rest["config"].get(name), ours.get(name)
-            raise InputError(f"{path}: the run was started with {name} = {was!r}, now {now!r}")
+    was, now = _flat(rest["config"]), _flat(recipe.config.to_dict())
+    same_length = rest["rates"] == _rates_digest(recipe, rest["step"])
+    names = [n for n in sorted(was.keys() | now.keys()) if not (same_length and n in LENGTH_FIELDS)]
+    changes = [f"{n} was {was.get(n)!r}, now {now.get(n)!r}" for n in names if was.get(n) != now.get(n)]
+    was, now = {"data": rest["data"], **rest["kept"]}, {"data": recipe.data, **kept}
+    changes += [f"{n} was {was[n]!r}, now {now.get(n)!r}" for n in was if was[n] != now.get(n)]
+    if changes:
+        hint = "" if same_length else " (the learning rates so far depend on the length of the run)"
+        raise InputError(f"{path}: the run was started otherwise: {'; '.join(changes)}{hint}")
+
+
+def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Write nested settings with dots, as on the command line."""
+    flat: dict[str, Any] = {}
+    for name, value in values.items():
+        flat |= _flat(value, f"{prefix}{name}.") if isinstance(value, dict) else {prefix + name: value}
+    return flat
+
+
+def _rates_digest(recipe: Recipe, step: int) -> str:
+    """Give a hash of the learning-rate factors of the steps done."""
+    factors = [recipe.learning_rate_factor(done) for done in range(step)]
+    return hashlib.sha256(struct.pack(f"{step}d", *factors)).hexdigest()
 
 
 def _split_optimizer(optimizer: Optimizer) -> tuple[dict[str, Tensor], dict[str, Any]]:

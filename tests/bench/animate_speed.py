@@ -17,7 +17,7 @@ from torch import Tensor
 
 from fommvg_lib.config.fomm import FommModelConfig
 from fommvg_lib.frame_generator.fomm import Fomm
-from fommvg_lib.frame_generator.fomm.inference import has_fast_bf16
+from fommvg_lib.precision import has_real_bf16
 
 SIZE = 256
 REPEATS = 2
@@ -101,7 +101,7 @@ def measure(num_frames: int = 16, num_threads: int | None = None) -> dict[str, f
     figures = {"threads": float(torch.get_num_threads()), "plain_fps": num_frames / seconds}
     _show("plain fp32", f"{figures['plain_fps']:.2f} frames/s ({torch.get_num_threads()} threads, {SIZE} px)")
     for precision in ("fp32", "bf16"):
-        if precision == "bf16" and not has_fast_bf16(torch.device("cpu")):
+        if precision == "bf16" and not has_real_bf16(torch.device("cpu")):
             _show("ours bf16", "not measured (this processor has no native bfloat16)")
             continue
         fast = model.for_inference(autocast=precision)

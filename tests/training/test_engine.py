@@ -1,5 +1,6 @@
 """Facts about the training loop, on a recipe of one parameter."""
 
+import itertools
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,8 +10,9 @@ import torch
 from fommvg_lib.checkpoints import load_weights, save_weights
 from fommvg_lib.config.base import Config
 from fommvg_lib.files import InputError
-from fommvg_lib.training.engine import EngineConfig, NonFiniteLossError, fit
+from fommvg_lib.training.engine import EngineConfig, NonFiniteError, fit
 from fommvg_lib.training.log import read_log
+from fommvg_lib.training.recipe import Losses, Phase, Recipe
 
 
 @dataclass(frozen=True)
@@ -20,34 +22,33 @@ class LineConfig(Config):
     seed: int = 0
 
 
-class LineRecipe:
+class LineRecipe(Recipe):
     """Fits y = 3x by noisy samples drawn from (seed, step)."""
 
     kind = "line"
+    best_figure = "error"
 
     def __init__(self, config, poison_at=None):
-        self.config, self.num_steps, self.poison_at = config, config.num_steps, poison_at
-        self.net = torch.nn.Linear(1, 1)
+        super().__init__(config, "cpu", config.num_steps, batch_size=8)
+        self.poison_at, self.net = poison_at, torch.nn.Linear(1, 1)
         torch.nn.init.zeros_(self.net.weight)
         torch.nn.init.zeros_(self.net.bias)
-        self.networks = {"net": self.net}
-        self.optimizers = {"net": torch.optim.Adam(self.net.parameters(), config.lr)}
+        self.add_network("net", self.net, average_decay=0.9)
+        self.add_optimizer("net", list(self.net.parameters()), config.lr, (0.9, 0.999))
 
-    def batches(self, start_step):
-        step = start_step
-        while True:
+    def batches(self, start_step, share):
+        for step in itertools.count(start_step):
             generator = torch.Generator().manual_seed(self.config.seed * 1000 + step)
-            yield torch.randn(8, 1, generator=generator)
-            step += 1
+            yield {"x": share.of(torch.randn(8, 1, generator=generator))}
 
-    def step(self, batch, step):
-        loss = (self.net(batch) - 3 * batch).square().mean()
+    def phases(self, step):
+        return [Phase(("net",), self._losses)]
+
+    def _losses(self, batch, step, share):
+        loss = (self.net(batch["x"]) - 3 * batch["x"]).square().mean()
         if step == self.poison_at:
             loss = loss * float("nan")
-        self.optimizers["net"].zero_grad()
-        loss.backward()
-        self.optimizers["net"].step()
-        return {"fit": loss.detach()}
+        return Losses.of(loss, {"fit": loss})
 
     def validate(self, step):
         return {"error": abs(self.net.weight.item() - 3)}
@@ -102,12 +103,12 @@ def test_filled_folder_is_refused_without_resume(tmp_path):
 
 def test_resume_with_another_config_names_the_difference(tmp_path):
     fit(LineRecipe(LineConfig(num_steps=3)), tmp_path, OFTEN, **QUIET)
-    with pytest.raises(InputError, match="lr = 0.05, now 0.1"):
+    with pytest.raises(InputError, match="lr was 0.05, now 0.1"):
         fit(LineRecipe(LineConfig(num_steps=3, lr=0.1)), tmp_path, OFTEN, resume=True, **QUIET)
 
 
 def test_non_finite_loss_stops_with_step_and_term_and_keeps_the_last_state(tmp_path):
-    with pytest.raises(NonFiniteLossError, match="fit became non-finite in step 15"):
+    with pytest.raises(NonFiniteError, match="fit became non-finite in step 15"):
         fit(LineRecipe(LineConfig(), poison_at=14), tmp_path, OFTEN, **QUIET)
     assert [path.name for path in (tmp_path / "state").iterdir()] == ["00000010"]
     assert torch.isfinite(load_weights(tmp_path).state["weight"]).all()
@@ -135,4 +136,4 @@ def test_nothing_is_validated_or_saved_twice(tmp_path):
 
     recipe = Counting(LineConfig(num_steps=40))
     fit(recipe, tmp_path, OFTEN, **QUIET)
-    assert (recipe.validated, recipe.saved) == (4, 4)
+    assert (recipe.validated, recipe.saved) == (4, 4 + 4)  # the weights for use, and each time the best

@@ -64,12 +64,3 @@ def cast_convolutions(module: nn.Module, dtype: torch.dtype) -> None:
     for layer in module.modules():
         if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d | nn.BatchNorm2d):
             layer.to(dtype)
-
-
-def has_fast_bf16(device: torch.device) -> bool:
-    """Say whether the device computes in bfloat16 itself, not by emulation."""
-    if device.type == "cuda":
-        return torch.cuda.is_bf16_supported(including_emulation=False)
-    if device.type == "cpu":
-        return torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
-    return False

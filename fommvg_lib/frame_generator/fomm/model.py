@@ -22,13 +22,13 @@ from fommvg_lib.frame_generator.fomm.generator import Generator
 from fommvg_lib.frame_generator.fomm.inference import (
     cast_convolutions,
     fold_norms,
-    has_fast_bf16,
     merge_upsampling,
 )
 from fommvg_lib.frame_generator.fomm.keypoint_detector import KeypointDetector
 from fommvg_lib.frame_generator.interface import Source
 from fommvg_lib.frame_generator.published import load_published
 from fommvg_lib.motion import Motion, cat
+from fommvg_lib.precision import has_real_bf16
 
 PIXELS_PER_BATCH = {"cpu": 4 * 256 * 256, "cuda": 32 * 256 * 256, "mps": 8 * 256 * 256}
 """Frames rendered together hold about this many pixels: it feeds the device, and streams."""
@@ -132,7 +132,7 @@ class Fomm(nn.Module):
         if fold_batch_norm:
             fold_norms(model)
             merge_upsampling(model)
-        if autocast == "bf16" or (autocast == "auto" and has_fast_bf16(self.device)):
+        if autocast == "bf16" or (autocast == "auto" and has_real_bf16(self.device)):
             cast_convolutions(model.generator, torch.bfloat16)
         return model.to(memory_format=torch.channels_last) if channels_last else model
 

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from fommvg_lib.config.fomm import TransformConfig
 from fommvg_lib.frame_generator.grid import coordinate_grid, warp
+from fommvg_lib.share import Share
 
 EPSILON = 1e-6
 
@@ -35,6 +36,11 @@ class Transform:
         """Move to a device."""
         params = None if self.control_params is None else self.control_params.to(device)
         return Transform(self.theta.to(device), params, self.points_tps)
+
+    def part(self, share: Share) -> Transform:
+        """Give the transforms of a share of the batch."""
+        params = None if self.control_params is None else share.of(self.control_params)
+        return Transform(share.of(self.theta), params, self.points_tps)
 
     def points(self, xy: Tensor) -> Tensor:
         """Give t at points (B, N, 2), the same shape; points (1, N, 2) serve the whole batch."""

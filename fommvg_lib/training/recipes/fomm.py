@@ -1,7 +1,7 @@
 """Training the First Order Motion Model (Siarohin et al. 2019, Sec. 3 and the public release's loop).
 
-A step: learning rates; generator and keypoint detector together (two Adam optimisers, one backward); then,
-only if the GAN weight is not 0, the discriminator on the detached prediction.
+A step: generator and keypoint detector together (two Adam optimisers, one backward); then, only if the GAN
+weight is not 0, the discriminator on the detached prediction.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from fommvg_lib.checkpoints import save_weights
-from fommvg_lib.clips import ClipSet, FramePairs, PairLoader
+from fommvg_lib.checkpoints import Weights, save_weights
+from fommvg_lib.clips import ClipSet, FramePairs, PairLoader, fingerprint
 from fommvg_lib.config.fomm import FommConfig
 from fommvg_lib.frame_generator.fomm.discriminator import MultiScaleDiscriminator
 from fommvg_lib.frame_generator.fomm.generator import Generated
@@ -26,14 +26,16 @@ from fommvg_lib.frame_generator.grid import resize_map
 from fommvg_lib.generate import to_images, to_tensor
 from fommvg_lib.motion import Motion
 from fommvg_lib.perceptual import build_perceptual
+from fommvg_lib.share import Share
+from fommvg_lib.training.recipe import Batch, Losses, Phase, Recipe, load_same_model
 from fommvg_lib.visualize import draw_keypoints, strip
 
 NUM_VALIDATION_CLIPS = 12
 NUM_VALIDATION_FRAMES = 8
 
 
-class FommRecipe:
-    """The recipe of `train fomm`.
+class FommRecipe(Recipe):
+    """The recipe of `train fomm`. A batch holds `source` and `driving` (B, C, H, W) in [0, 1].
 
     Args:
         config: sizes, losses, data and schedule.
@@ -44,74 +46,89 @@ class FommRecipe:
     """
 
     kind = "fomm"
+    best_figure = "ratio"
+    config: FommConfig
 
     def __init__(
         self, config: FommConfig, train: ClipSet, test: ClipSet, device: torch.device, num_workers: int = 0
     ) -> None:
-        self.config, self.device, self.num_workers = config, device, num_workers
         self.pairs = FramePairs(train, config.data, config.seed, config.model.num_channels)
-        self.steps_per_epoch = max(1, len(self.pairs) // config.batch_size)
-        self.num_steps = config.num_steps or config.num_epochs * self.steps_per_epoch
+        num_steps = config.num_steps or config.num_epochs * max(1, len(self.pairs) // config.batch_size)
+        super().__init__(config, device, num_steps, config.batch_size, fingerprint(train))
+        self.num_workers, self.precision = num_workers, config.precision
         self._held_out = _held_out_frames(test, config)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(config.seed)
-            self.model = Fomm(config.model, config.size).to(device, memory_format=torch.channels_last)
+            self.model = Fomm(config.model, config.size).to(memory_format=torch.channels_last)
             self.discriminator = self._build_discriminator()
         self.perceptual = build_perceptual(config.perceptual, config.scales, config.loss_weights.perceptual)
         self.perceptual.to(device)
-        self.networks = {"model": self.model}
-        adam = {"betas": (0.5, 0.999)}
-        self._base_rates = {"generator": config.lr_generator, "kp_detector": config.lr_kp_detector}
-        self.optimizers = {
-            "generator": torch.optim.Adam(self.model.generator.parameters(), config.lr_generator, **adam),
-            "kp_detector": torch.optim.Adam(
-                self.model.kp_detector.parameters(), config.lr_kp_detector, **adam
-            ),
-        }
+        self.add_network("model", self.model, config.ema_decay)
+        self._add_adam("generator", self.model.generator, config.lr_generator)
+        self._add_adam("kp_detector", self.model.kp_detector, config.lr_kp_detector)
         if self.discriminator is not None:
-            self.networks["discriminator"] = self.discriminator
-            parameters = self.discriminator.parameters()
-            self.optimizers["discriminator"] = torch.optim.Adam(parameters, config.lr_discriminator, **adam)
-            self._base_rates["discriminator"] = config.lr_discriminator
+            self.add_network("discriminator", self.discriminator)
+            self._add_adam("discriminator", self.discriminator, config.lr_discriminator)
 
     def _build_discriminator(self) -> MultiScaleDiscriminator | None:
         if self.config.loss_weights.generator_gan == 0:
             return None
         model = self.config.model
         network = MultiScaleDiscriminator(self.config.discriminator, model.num_channels, model.num_kp)
-        return network.to(self.device, memory_format=torch.channels_last)
+        return network.to(memory_format=torch.channels_last)
 
-    def batches(self, start_step: int) -> Iterator[dict[str, Tensor]]:
-        """Yield source and driving frames (B, C, H, W) in [0, 1], the same ones for a step on every run."""
-        return iter(PairLoader(self.pairs, self.config.batch_size, start_step, self.num_workers))
+    def _add_adam(self, name: str, network: nn.Module, rate: float) -> None:
+        self.add_optimizer(name, list(network.parameters()), rate, (0.5, 0.999))
 
-    def step(self, batch: dict[str, Tensor], step: int) -> dict[str, Tensor]:
-        """Make one update of the generator and the detector, then one of the discriminator."""
-        self._set_learning_rates(step)
-        self.model.train()
-        source, driving = (
-            batch[name].to(self.device, memory_format=torch.channels_last, non_blocking=True)
-            for name in ("source", "driving")
+    def compiled_modules(self) -> list[nn.Module]:
+        """Give the modules that a step calls: detector and generator, not the model around them."""
+        modules = [self.model.generator, self.model.kp_detector]
+        return modules if self.discriminator is None else [*modules, self.discriminator]
+
+    def start_from(self, weights: Weights) -> None:
+        """Begin with a trained FOMM; the discriminator, which is not kept, begins anew."""
+        load_same_model(self.model, weights, self.kind, self.config.model.to_dict())
+        if self.averages:
+            self.averages["model"].load_state_dict(self.model.state_dict())
+
+    def batches(self, start_step: int, share: Share) -> Iterator[Batch]:
+        """Yield frame pairs from `start_step` on, the same ones for a step on every run."""
+        pin_memory = self.device.type == "cuda"
+        loader = PairLoader(
+            self.pairs, self.config.batch_size, start_step, self.num_workers, pin_memory, share
         )
+        return iter(loader)
+
+    def phases(self, step: int) -> list[Phase]:
+        """Update generator and detector, then, if it weighs, the discriminator on the same prediction."""
+        first = Phase(("generator", "kp_detector"), self._generator_losses, self._clip_gradients)
+        if self.discriminator is None:
+            return [first]
+        return [first, Phase(("discriminator",), self._discriminator_losses)]
+
+    def _generator_losses(self, batch: Batch, step: int, share: Share) -> Losses:
+        source, driving = batch["source"], batch["driving"]
         randomness = torch.Generator(self.device).manual_seed(_mix(self.config.seed, step))
-        transform = random_transform(self.config.transform, source.shape[0], randomness)
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.config.precision == "bf16"):
-            terms, forward = generator_losses(
-                self.model, self.discriminator, source, driving, transform, self.config, self.perceptual
-            )
-        for optimizer in self.optimizers.values():
-            optimizer.zero_grad(set_to_none=True)
-        sum(terms.values()).backward()
-        self.optimizers["generator"].step()
-        self.optimizers["kp_detector"].step()
-        if self.discriminator is not None:
-            self.optimizers["discriminator"].zero_grad(set_to_none=True)
-            prediction, kp_driving = forward.generated.prediction, forward.kp_driving
-            against = discriminator_loss(self.discriminator, driving, prediction, kp_driving, self.config)
-            sum(against.values()).backward()
-            self.optimizers["discriminator"].step()
-            terms = {**terms, **against}
-        return {name: value.detach() for name, value in terms.items()}
+        transform = random_transform(self.config.transform, len(source) * share.count, randomness)
+        terms, forward = generator_losses(
+            self.model, self.discriminator, source, driving, transform.part(share), self.config,
+            self.perceptual,
+        )  # fmt: skip
+        batch["prediction"] = forward.generated.prediction.detach()
+        batch["kp_driving"] = forward.kp_driving.detach()
+        return Losses.of(sum(terms.values()), terms)
+
+    def _discriminator_losses(self, batch: Batch, step: int, share: Share) -> Losses:
+        terms = discriminator_loss(
+            self.discriminator, batch["driving"], batch["prediction"], batch["kp_driving"], self.config
+        )
+        return Losses.of(sum(terms.values()), terms)
+
+    def _clip_gradients(self) -> None:
+        """Shorten the gradient of generator and of detector to the largest allowed norm."""
+        if self.config.clip_norm:
+            for network in (self.model.generator, self.model.kp_detector):
+                torch.nn.utils.clip_grad_norm_(network.parameters(), self.config.clip_norm)
 
     def learning_rate_factor(self, step: int) -> float:
         """Give the factor on every base learning rate at a step: 0.1 for each epoch milestone passed.
@@ -121,12 +138,6 @@ class FommRecipe:
         done = step / self.num_steps * self.config.num_epochs
         return 0.1 ** sum(done >= milestone for milestone in self.config.epoch_milestones)
 
-    def _set_learning_rates(self, step: int) -> None:
-        factor = self.learning_rate_factor(step)
-        for name, optimizer in self.optimizers.items():
-            for group in optimizer.param_groups:
-                group["lr"] = self._base_rates[name] * factor
-
     @torch.no_grad()
     def validate(self, step: int) -> dict[str, float]:
         """Reconstruct held-out clips from their first frame.
@@ -135,7 +146,6 @@ class FommRecipe:
             `l1` (mean absolute difference, frames in [0, 1]), `l1_repeat_first` for the clip's first frame
             repeated, and their `ratio`.
         """
-        self.model.eval()
         errors, baselines = [], []
         for clip in self._held_out:
             frames = clip.to(self.device)
@@ -148,7 +158,6 @@ class FommRecipe:
     @torch.no_grad()
     def pictures(self, step: int) -> dict[str, np.ndarray]:
         """Show held-out clips: source, driving, warped source, prediction, occlusion; keypoints drawn."""
-        self.model.eval()
         rows = [self._row(clip.to(self.device)) for clip in self._held_out[:4]]
         names = ["source", "driving", "warped", "prediction", "visible"][: len(rows[0])]
         return {"reconstruction": strip(rows, columns=names, factor=max(1, 128 // self.config.size))}
@@ -164,15 +173,16 @@ class FommRecipe:
 
     def _reconstruct(self, frames: Tensor) -> tuple[Generated, Motion]:
         """Predict frames 1.. of a clip (T, C, H, W) from frame 0; give the motion of all T too."""
-        motion, count = self.model.kp_detector(frames), len(frames) - 1
+        model = self.for_use("model").eval()
+        motion, count = model.kp_detector(frames), len(frames) - 1
         source = frames[:1].expand(count, -1, -1, -1)
-        return self.model.generator(source, motion[:1].expand(count), motion[1:]), motion
+        return model.generator(source, motion[:1].expand(count), motion[1:]), motion
 
     def save(self, folder: Path, info: dict[str, Any]) -> str:
         """Write the generator and the detector (not the discriminator, which `state/` keeps)."""
         info = {"size": self.config.size, "training": self.config.to_dict(), **info}
         return save_weights(
-            folder, self.kind, self.config.model.to_dict(), self.model.state_for_saving(), info
+            folder, self.kind, self.config.model.to_dict(), self.for_use("model").state_for_saving(), info
         )
 
 

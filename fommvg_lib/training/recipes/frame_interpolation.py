@@ -35,16 +35,16 @@ from fommvg_lib.motion_losses import (
     noise_recovery,
 )
 from fommvg_lib.packed_motion import PackedMotion
+from fommvg_lib.share import Share
+from fommvg_lib.training.recipe import Batch, Losses, Phase
 from fommvg_lib.training.recipes.motion import (
     STREAM_CHECK,
     STREAM_NOISE,
-    MotionBatch,
     MotionRecipe,
     seeded,
 )
 from fommvg_lib.training.recipes.motion_space import (
     MotionFeatures,
-    averaged_copy,
     critic_terms,
     fit_space,
     start_at_size,
@@ -72,14 +72,11 @@ class FrameInterpolationRecipe(MotionRecipe):
             self.model = self._build_model()
             self._fit()
             critic, recover = self._build_critic()
-        self.add_network("model", self.model)
+        self.add_model(self.model)
         self.add_network("recover", recover)
         self.add_network("critic", critic)
-        if not self.is_legacy:
-            self.add_network("average", averaged_copy(self.model))
-        parameters = [*self.model.parameters(), *recover.parameters()]
-        self.add_optimizer("generator", parameters, config.learning_rate_generator)
-        self.add_optimizer("critic", list(critic.parameters()), config.learning_rate)
+        self.add_adam("generator", [self.model, recover], config.learning_rate_generator)
+        self.add_adam("critic", [critic], config.learning_rate)
 
     def _build_model(self) -> FrameInterpolation:
         config, train = self.config, self.train
@@ -116,29 +113,33 @@ class FrameInterpolationRecipe(MotionRecipe):
         seen = self.model.scaling.represent(windows, windows[:, 0])
         return seen[:, [0, -1]], self.model.scaling.displacement(seen) @ self.model.basis.T
 
-    def draw_batch(self, step: int, generator: torch.Generator) -> MotionBatch:
+    def draw_batch(self, step: int, generator: torch.Generator) -> Batch:
         """Draw the windows of a step."""
         if not self.is_legacy:
             return super().draw_batch(step, generator)
         windows, clips = self.train.draw(self.config.batch_size, self.config.max_seq_len, generator)
         frames = torch.stack([self.train.draw_frames(clips, generator) for _ in range(2)], dim=1)
-        return MotionBatch(windows.to(self.device), frames.to(self.device))
+        return {"windows": windows, "frames": frames}
 
-    def step(self, batch: MotionBatch, step: int) -> dict[str, Tensor]:
-        """Update generator and noise recovery, then the critic."""
-        self.set_rates(step)
-        terms = self._legacy_step(batch, step) if self.is_legacy else self._default_step(batch, step)
-        return {name: term.detach() for name, term in terms.items() if name != "total"}
+    def phases(self, step: int) -> list[Phase]:
+        """Update generator and noise recovery, then the critic on the same generated motion."""
+        if self.is_legacy:
+            losses = self._legacy_generator_losses, self._legacy_critic_losses
+        else:
+            losses = self._generator_losses, self._critic_losses
+        return [Phase(("generator",), losses[0]), Phase(("critic",), losses[1])]
 
-    def _default_step(self, batch: MotionBatch, step: int) -> dict[str, Tensor]:
+    def _generator_losses(self, batch: Batch, step: int, share: Share) -> Losses:
         config, critic = self.config, self.networks["critic"]
-        ends, real = self._real_path(batch.windows)
+        ends, real = self._real_path(batch["windows"])
         condition = interpolation_condition(self.model.scaling, ends)
-        count, (batch_size, num_frames) = config.num_candidates, batch.windows.shape[:2]
-        noise = self.randn(step, STREAM_NOISE, count, batch_size, num_frames, config.noise_dim)
+        count, (batch_size, num_frames) = config.num_candidates, real.shape[:2]
+        shape = count, batch_size, num_frames, config.noise_dim
+        noise = self.randn(step, STREAM_NOISE, share, *shape, dim=1)
         departure = self.model.network(condition.repeat(count, 1), noise.flatten(0, 1))
         candidates = departure.unflatten(0, (count, batch_size)) + _straight(real)  # (S, B, T, C)
         fake, driven = candidates[0], noise[0]
+        batch |= {"condition": condition, "real": real, "fake": fake.detach()}
         terms = {
             "loss_G": lsgan_generator(critic(self._critic_features(fake), condition)),
             "loss_moments": self._moment_loss(candidates.flatten(0, 1), real),
@@ -146,13 +147,14 @@ class FrameInterpolationRecipe(MotionRecipe):
             "loss_best": best_of(candidates / self.features.place, real / self.features.place),
         }
         weights = (1.0, config.weight_moments, config.weight_recovery, config.weight_best)
-        self._update("generator", sum(w * term for w, term in zip(weights, terms.values(), strict=True)))
-        self.average_weights(self.model, self.networks["average"], step)
+        return Losses.of(sum(w * term for w, term in zip(weights, terms.values(), strict=True)), terms)
+
+    def _critic_losses(self, batch: Batch, step: int, share: Share) -> Losses:
+        config = self.config
         weight = config.weight_penalty * config.penalty_every * (step % config.penalty_every == 0)
-        features = (self._critic_features(path) for path in (real, fake.detach()))
-        scored = critic_terms(critic, *features, condition, weight)
-        self._update("critic", scored["total"])
-        return {**terms, **scored}
+        features = (self._critic_features(batch[name]) for name in ("real", "fake"))
+        terms = critic_terms(self.networks["critic"], *features, batch["condition"], weight)
+        return Losses.of(terms.pop("total"), terms)
 
     def _critic_features(self, path: Tensor) -> Tensor:
         """Give features (B, T - 2, 4C + 1): place, velocity, acceleration, departure, time."""
@@ -166,32 +168,32 @@ class FrameInterpolationRecipe(MotionRecipe):
         wanted_mean, wanted = lag_moments(real, lags)
         return moment_matching(mean - wanted_mean, variance, wanted.sqrt().clamp_min(1e-4)) / mean.numel()
 
-    def _update(self, name: str, loss: Tensor) -> None:
-        optimizer = self.optimizers[name]
-        optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        optimizer.step()
-
-    def _legacy_step(self, batch: MotionBatch, step: int) -> dict[str, Tensor]:
-        config, critic = self.config, self.networks["critic"]
-        epoch = step // config.epoch_size
-        num_scored = active_steps(epoch, config.d_update_epoch, config.max_seq_len // 2)
-        noise = self.randn(step, STREAM_NOISE, len(batch.windows), config.max_seq_len - 2, config.noise_dim)
+    def _legacy_generator_losses(self, batch: Batch, step: int, share: Share) -> Losses:
+        config, windows = self.config, batch["windows"]
+        shape = len(windows), config.max_seq_len - 2, config.noise_dim
         terms, fake = fi_generator_terms(
-            self.model.network, critic, self.networks["recover"], batch.windows, *batch.frames.unbind(dim=1),
-            noise, num_scored, config.weight_lm, config.weight_recons,
+            self.model.network, self.networks["critic"], self.networks["recover"], windows,
+            *batch["frames"].unbind(dim=1), self.randn(step, STREAM_NOISE, share, *shape),
+            self._num_scored(step), config.weight_lm, config.weight_recons,
         )  # fmt: skip
-        self._update("generator", terms["total"])
-        scored = fi_discriminator_terms(critic, batch.windows, fake, num_scored)
-        self._update("critic", scored["total"])
-        return {**terms, **scored}
+        batch["fake"] = fake.detach()
+        return Losses.of(terms.pop("total"), terms)
+
+    def _legacy_critic_losses(self, batch: Batch, step: int, share: Share) -> Losses:
+        critic, num_scored = self.networks["critic"], self._num_scored(step)
+        terms = fi_discriminator_terms(critic, batch["windows"], batch["fake"], num_scored)
+        return Losses.of(terms.pop("total"), terms)
+
+    def _num_scored(self, step: int) -> int:
+        config = self.config
+        return active_steps(step // config.epoch_size, config.d_update_epoch, config.max_seq_len // 2)
 
     def _generate(self, windows: Tensor, num_samples: int) -> tuple[Tensor, Tensor]:
         """Interpolate held-out windows (N, T, D): samples (S, N, T, D) and the straight path (N, T, D)."""
-        model = self.networks["model" if self.is_legacy else "average"]
         known = torch.zeros(windows.shape[:2], dtype=torch.bool)
         known[:, [0, -1]] = True
-        samples = model.complete(windows, known, num_samples, seeded(self.config.seed, 0, STREAM_CHECK))
+        generator = seeded(self.config.seed, 0, STREAM_CHECK)
+        samples = self.for_use("model").complete(windows, known, num_samples, generator)
         return samples, LinearMotion(self.train.num_dims, self.train.num_kp).complete(windows, known)[0]
 
     def validate(self, step: int) -> dict[str, float]:

@@ -1,4 +1,4 @@
-"""What the recipes of the motion generators share: data, seeds, rates, the running mean of the weights.
+"""What the recipes of the motion generators share: data, seeds, rates.
 
 All randomness comes from (seed, step, stream), so a step computes the same whenever it is run.
 """
@@ -6,7 +6,6 @@ All randomness comes from (seed, step, stream), so a step computes the same when
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +18,8 @@ from fommvg_lib.files import InputError
 from fommvg_lib.motion import Motion
 from fommvg_lib.motion_files import MotionClip
 from fommvg_lib.packed_motion import PackedMotion
+from fommvg_lib.share import Share
+from fommvg_lib.training.recipe import Batch, Recipe
 from fommvg_lib.visualize import figure_picture, plot_tracks
 
 STREAM_BATCH, STREAM_NOISE, STREAM_CRITIC, STREAM_CHECK = range(4)
@@ -32,21 +33,11 @@ def seeded(seed: int, step: int, stream: int) -> torch.Generator:
     return torch.Generator().manual_seed(int(state[0]) << 32 | int(state[1]))
 
 
-@dataclass(frozen=True)
-class MotionBatch:
-    """Windows of one step.
+class MotionRecipe(Recipe):
+    """Base of both recipes; a recipe adds its model, its critic and its phases.
 
-    Attributes:
-        windows: (B, T, D), raw.
-        frames: (B, 2, D), random frames of the same clips (legacy forms start from them), or None.
-    """
-
-    windows: Tensor
-    frames: Tensor | None = None
-
-
-class MotionRecipe:
-    """Base of both recipes; a recipe adds its model, its critic and `step`.
+    A batch holds `windows` (B, T, D), raw, and in legacy forms `frames` (B, 1 or 2, D): random frames of the
+    same clips, from which those forms start.
 
     Args:
         config: of VP or FI.
@@ -68,62 +59,51 @@ class MotionRecipe:
         data: Sequence[MotionClip] | PackedMotion,
         device: torch.device | str,
     ) -> None:
-        self.config, self.device = config, torch.device(device)
-        self.num_steps = config.num_epochs * config.epoch_size
         packed = data if isinstance(data, PackedMotion) else PackedMotion.from_clips(data)
+        num_steps = config.num_epochs * config.epoch_size
+        super().__init__(config, device, num_steps, config.batch_size, packed.fingerprint())
         self.train, self.held_out = packed.split()
         if min(self.train.longest(), self.held_out.longest()) < MIN_FRAMES:
             raise InputError(
                 f"the motion set has no clips of {MIN_FRAMES} frames to learn from and to check with"
             )
         self.has_held_out = self.train is not self.held_out
-        self.networks: dict[str, nn.Module] = {}
-        self.optimizers: dict[str, torch.optim.Optimizer] = {}
-        self._rates: dict[str, float] = {}
         self.is_legacy = config.form == "legacy"
         self.longest = config.max_seq_len if self.is_legacy else min(config.max_window, self.train.longest())
 
-    def add_network(self, name: str, network: nn.Module) -> None:
-        """Keep a network for saving and resuming, on the device."""
-        self.networks[name] = network.to(self.device)
+    def add_adam(self, name: str, networks: Sequence[nn.Module], rate: float) -> None:
+        """Make the optimiser of some networks; one equals the several published ones of the same rate."""
+        parameters = [parameter for network in networks for parameter in network.parameters()]
+        self.add_optimizer(name, parameters, rate, (self.config.beta1, 0.999))
 
-    def add_optimizer(self, name: str, parameters: list[nn.Parameter], rate: float) -> None:
-        """Make an Adam optimiser; it equals the several published ones of the same rate."""
-        is_fused = self.device.type in ("cpu", "cuda")
-        self.optimizers[name] = torch.optim.Adam(parameters, rate, (self.config.beta1, 0.999), fused=is_fused)
-        self._rates[name] = rate
+    def add_model(self, model: nn.Module) -> None:
+        """Add what is saved for use: in the default form the running mean of its weights."""
+        self.add_network("model", model, None if self.is_legacy else self.config.ema_decay)
 
-    def set_rates(self, step: int) -> None:
-        """Set the learning rates of a step: constant, then falling linearly towards 0."""
+    def learning_rate_factor(self, step: int) -> float:
+        """Give the factor of a step: 1, then falling linearly towards 0."""
         begin = self.config.constant_share * self.num_steps
         left = max(0.0, self.num_steps - step) / max(1.0, self.num_steps - begin)
-        for name, optimizer in self.optimizers.items():
-            for group in optimizer.param_groups:
-                group["lr"] = self._rates[name] * min(1.0, left)
+        return min(1.0, left)
 
-    def average_weights(self, model: nn.Module, average: nn.Module, step: int) -> None:
-        """Move the running mean of the weights; it follows faster at the beginning."""
-        decay = min(self.config.ema_decay, (1 + step) / (10 + step))
-        with torch.no_grad():
-            for mean, weight in zip(average.parameters(), model.parameters(), strict=True):
-                mean.lerp_(weight, 1 - decay)
+    def randn(self, step: int, stream: int, share: Share, *shape: int, dim: int = 0) -> Tensor:
+        """Draw a share of the noise of a step for one purpose; `shape` is the share's, `dim` its batch."""
+        whole = [size * share.count if axis == dim else size for axis, size in enumerate(shape)]
+        noise = torch.randn(whole, generator=seeded(self.config.seed, step, stream))
+        return share.of(noise, dim).to(self.device)
 
-    def randn(self, step: int, stream: int, *shape: int) -> Tensor:
-        """Draw the noise of a step for one purpose."""
-        return torch.randn(shape, generator=seeded(self.config.seed, step, stream)).to(self.device)
-
-    def batches(self, start_step: int) -> Iterator[MotionBatch]:
-        """Yield the windows of `start_step` and after: the same ones for a step on every run."""
+    def batches(self, start_step: int, share: Share) -> Iterator[Batch]:
+        """Yield windows from `start_step` on: the same ones for a step on every run."""
         for step in range(start_step, self.num_steps):
-            generator = seeded(self.config.seed, step, STREAM_BATCH)
-            yield self.draw_batch(step, generator)
+            batch = self.draw_batch(step, seeded(self.config.seed, step, STREAM_BATCH))
+            yield {name: share.of(values) for name, values in batch.items()}
 
-    def draw_batch(self, step: int, generator: torch.Generator) -> MotionBatch:
-        """Draw windows of a length between `min_window` and `max_window` (default forms)."""
+    def draw_batch(self, step: int, generator: torch.Generator) -> Batch:
+        """Draw the global batch: windows of `min_window` to `max_window` frames (default forms)."""
         shortest = min(self.config.min_window, self.longest)
         length = int(torch.randint(shortest, self.longest + 1, (), generator=generator))
         windows, _ = self.train.draw(self.config.batch_size, length, generator)
-        return MotionBatch(windows.to(self.device))
+        return {"windows": windows}
 
     def held_out_windows(self, length: int) -> Tensor:
         """Give up to 256 held-out windows (N, T, D), spread evenly; shorter if no clip is long enough."""
@@ -141,6 +121,5 @@ class MotionRecipe:
 
     def save(self, folder: Path, info: dict[str, Any]) -> str:
         """Write the weights for use: the running mean in the default form."""
-        model = self.networks["model" if self.is_legacy else "average"]
         about = {"num_clips": len(self.train), "training": self.config.to_dict(), **info}
-        return model.save(folder, about)
+        return self.for_use("model").save(folder, about)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import copy
-
 import torch
 from torch import Tensor, nn
 
@@ -103,8 +101,3 @@ def critic_terms(
     if weight_penalty > 0:
         total = total + weight_penalty * gradient_penalty(scores.mean(dim=-1), real)
     return {**terms, "total": total}
-
-
-def averaged_copy(model: nn.Module) -> nn.Module:
-    """Give the copy of a model that will hold the running mean of its weights."""
-    return copy.deepcopy(model).requires_grad_(False).eval()

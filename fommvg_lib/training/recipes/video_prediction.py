@@ -29,17 +29,17 @@ from fommvg_lib.motion_losses import (
 )
 from fommvg_lib.packed_motion import PackedMotion
 from fommvg_lib.pca import fit_residual_pca
+from fommvg_lib.share import Share
+from fommvg_lib.training.recipe import Batch, Losses, Phase
 from fommvg_lib.training.recipes.motion import (
     STREAM_CHECK,
     STREAM_CRITIC,
     STREAM_NOISE,
-    MotionBatch,
     MotionRecipe,
     seeded,
 )
 from fommvg_lib.training.recipes.motion_space import (
     MotionFeatures,
-    averaged_copy,
     critic_terms,
     fit_space,
     start_at_size,
@@ -66,12 +66,10 @@ class VideoPredictionRecipe(MotionRecipe):
             self.model = self._build_model()
             self._fit()
             critic = self._build_critic()
-        self.add_network("model", self.model)
+        self.add_model(self.model)
         self.add_network("critic", critic)
-        if not self.is_legacy:
-            self.add_network("average", averaged_copy(self.model))
-        self.add_optimizer("generator", list(self.model.parameters()), config.learning_rate_generator)
-        self.add_optimizer("critic", list(critic.parameters()), config.learning_rate)
+        self.add_adam("generator", [self.model], config.learning_rate_generator)
+        self.add_adam("critic", [critic], config.learning_rate)
 
     def _build_model(self) -> VideoPrediction:
         config, train = self.config, self.train
@@ -110,68 +108,77 @@ class VideoPredictionRecipe(MotionRecipe):
         seen = scaling.represent(windows, windows[:, 0])
         return scaling.condition(seen[:, 0]), scaling.displacement(seen) @ self.model.basis.T
 
-    def draw_batch(self, step: int, generator: torch.Generator) -> MotionBatch:
+    def draw_batch(self, step: int, generator: torch.Generator) -> Batch:
         """Draw the windows of a step."""
         if not self.is_legacy:
             return super().draw_batch(step, generator)
         length = self.config.max_seq_len
         windows, clips = self.train.draw(self.config.batch_size, length, generator, stride=length)
         frames = self.train.draw_frames(clips, generator)[:, None]
-        return MotionBatch(windows.to(self.device), frames.to(self.device))
+        return {"windows": windows, "frames": frames}
 
-    def step(self, batch: MotionBatch, step: int) -> dict[str, Tensor]:
+    def phases(self, step: int) -> list[Phase]:
         """Update the generator, then the critic."""
-        self.set_rates(step)
-        terms = self._legacy_step(batch, step) if self.is_legacy else self._default_step(batch, step)
-        return {name: term.detach() for name, term in terms.items() if name != "total"}
+        if self.is_legacy:
+            losses = self._legacy_generator_losses, self._legacy_critic_losses
+        else:
+            losses = self._generator_losses, self._critic_losses
+        return [Phase(("generator",), losses[0]), Phase(("critic",), losses[1])]
 
-    def _default_step(self, batch: MotionBatch, step: int) -> dict[str, Tensor]:
-        config, critic = self.config, self.networks["critic"]
-        condition, real = self._real_path(batch.windows)
-        shape = (*batch.windows.shape[:2], config.noise_dim)
-        fake = self.model.network(condition, self.randn(step, STREAM_NOISE, *shape))
+    def _generator_losses(self, batch: Batch, step: int, share: Share) -> Losses:
+        condition, real = batch["real"] = self._real_path(batch["windows"])
+        noise = self.randn(step, STREAM_NOISE, share, *real.shape[:2], self.config.noise_dim)
+        fake = self.model.network(condition, noise)
         moments = self._moment_loss(fake)
-        loss = lsgan_generator(critic(self.features(fake), condition))
-        self._update("generator", loss + config.weight_moments * moments)
-        self.average_weights(self.model, self.networks["average"], step)
+        loss = lsgan_generator(self.networks["critic"](self.features(fake), condition))
+        total = loss + self.config.weight_moments * moments
+        return Losses.of(total, {"loss_G": loss, "loss_moments": moments})
+
+    def _critic_losses(self, batch: Batch, step: int, share: Share) -> Losses:
+        config, (condition, real) = self.config, batch["real"]
         with torch.no_grad():
-            fake = self.model.network(condition, self.randn(step, STREAM_CRITIC, *shape))
+            noise = self.randn(step, STREAM_CRITIC, share, *real.shape[:2], config.noise_dim)
+            fake = self.model.network(condition, noise)
         weight = config.weight_penalty * config.penalty_every * (step % config.penalty_every == 0)
-        scored = critic_terms(critic, self.features(real), self.features(fake), condition, weight)
-        self._update("critic", scored["total"])
-        return {"loss_G": loss, "loss_moments": moments, **scored}
+        features = self.features(real), self.features(fake)
+        terms = critic_terms(self.networks["critic"], *features, condition, weight)
+        return Losses.of(terms.pop("total"), terms)
 
     def _moment_loss(self, path: Tensor) -> Tensor:
         used = [index for index, lag in enumerate(self._lags) if lag < path.shape[1] - 1]
         mean, variance = lag_moments(path, [self._lags[index] for index in used])
         return moment_matching(mean, variance, self._stdev[used]) / mean.numel()
 
-    def _update(self, name: str, loss: Tensor) -> None:
-        optimizer = self.optimizers[name]
-        optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        optimizer.step()
+    def _legacy_generator_losses(self, batch: Batch, step: int, share: Share) -> Losses:
+        config, noise = self.config, self._legacy_noise(batch, step, share, STREAM_NOISE)
+        terms = vp_generator_terms(
+            self.model.network, self.networks["critic"], batch["frames"][:, 0], noise,
+            self._num_scored(step), config.weight_moments, "legacy",
+        )  # fmt: skip
+        return Losses.of(terms.pop("total"), terms)
 
-    def _legacy_step(self, batch: MotionBatch, step: int) -> dict[str, Tensor]:
-        config, critic, network = self.config, self.networks["critic"], self.model.network
-        num_new = config.max_seq_len - 1
-        num_scored = active_steps(step // config.epoch_size, config.d_update_epoch, num_new)
-        first, shape = batch.frames[:, 0], (len(batch.windows), num_new, config.noise_dim)
-        noise = self.randn(step, STREAM_NOISE, *shape)
-        terms = vp_generator_terms(network, critic, first, noise, num_scored, config.weight_moments, "legacy")
-        self._update("generator", terms["total"])
-        noise = self.randn(step, STREAM_CRITIC, *shape)
-        scored = vp_discriminator_terms(network, critic, batch.windows, first, noise, num_scored)
-        self._update("critic", scored["total"])
-        return {**terms, **scored}
+    def _legacy_critic_losses(self, batch: Batch, step: int, share: Share) -> Losses:
+        noise = self._legacy_noise(batch, step, share, STREAM_CRITIC)
+        terms = vp_discriminator_terms(
+            self.model.network, self.networks["critic"], batch["windows"], batch["frames"][:, 0], noise,
+            self._num_scored(step),
+        )  # fmt: skip
+        return Losses.of(terms.pop("total"), terms)
+
+    def _legacy_noise(self, batch: Batch, step: int, share: Share, stream: int) -> Tensor:
+        shape = len(batch["windows"]), self.config.max_seq_len - 1, self.config.noise_dim
+        return self.randn(step, stream, share, *shape)
+
+    def _num_scored(self, step: int) -> int:
+        config = self.config
+        return active_steps(step // config.epoch_size, config.d_update_epoch, config.max_seq_len - 1)
 
     def _generate(self, windows: Tensor, num_samples: int) -> Tensor:
         """Predict held-out windows (N, T, D) from their first frames: (S, N, T, D)."""
-        model = self.networks["model" if self.is_legacy else "average"]
         known = torch.zeros(windows.shape[:2], dtype=torch.bool)
         known[:, 0] = True
         generator = seeded(self.config.seed, 0, STREAM_CHECK)
-        return model.complete(windows, known, num_samples, generator)
+        return self.for_use("model").complete(windows, known, num_samples, generator)
 
     def validate(self, step: int) -> dict[str, float]:
         """Compare 59 predicted frames with held-out motion.

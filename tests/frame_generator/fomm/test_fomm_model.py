@@ -16,9 +16,9 @@ from fommvg_lib.frame_generator.fomm import (
     generator_losses,
     random_transform,
 )
-from fommvg_lib.frame_generator.fomm.inference import has_fast_bf16
 from fommvg_lib.motion import Motion
 from fommvg_lib.perceptual import build_perceptual
+from fommvg_lib.precision import has_real_bf16
 
 SIZE = 32
 SMALL = FommModelConfig(
@@ -107,7 +107,7 @@ def test_bfloat16_copy_keeps_keypoints_and_stays_close():
     torch.testing.assert_close(motion.value, wanted.value, atol=1e-5, rtol=0)
     difference = (rendered(fast, frames[0], frames) - rendered(model, frames[0], frames)).abs()
     assert 0 < difference.mean() <= 1 / 255
-    assert isinstance(has_fast_bf16(torch.device("cpu")), bool)
+    assert isinstance(has_real_bf16(torch.device("cpu")), bool)
 
 
 def test_inference_copy_leaves_the_model_alone_and_cannot_be_saved():
@@ -169,7 +169,7 @@ def test_wrong_shapes_are_refused():
 
 
 def config(**changes):
-    weights = {"perceptual": "pixel", "loss_weights.perceptual": (10.0, 10.0), "scales": (1.0, 0.5)}
+    weights = {"perceptual": "pixel", "loss_weights.perceptual": (10.0, 0.0, 10.0), "scales": (1.0, 0.5)}
     return FommConfig().replace(size=SIZE, model=SMALL, **weights).replace(**changes)
 
 

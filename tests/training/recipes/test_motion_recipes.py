@@ -8,8 +8,11 @@ import torch
 from fommvg_lib.config.motion import FrameInterpolationConfig, VideoPredictionConfig
 from fommvg_lib.files import InputError
 from fommvg_lib.motion_generator import load_motion_generator
+from fommvg_lib.share import Share
+from fommvg_lib.training.processes import Processes
 from fommvg_lib.training.recipes.frame_interpolation import FrameInterpolationRecipe
 from fommvg_lib.training.recipes.video_prediction import VideoPredictionRecipe
+from fommvg_lib.training.update import Updater
 from tests.motion_cases import wandering_clips
 
 SMALL = {
@@ -30,8 +33,8 @@ def build(kind, form="default", has_jacobian=True, num_clips=9, **changes):
 
 
 def run(recipe, start, stop):
-    batches = recipe.batches(start)
-    return [recipe.step(next(batches), step) for step in range(start, stop)]
+    batches, update = recipe.batches(start, Share()), Updater(recipe, Processes(recipe.device))
+    return [update(next(batches), step) for step in range(start, stop)]
 
 
 def weights(recipe):
@@ -90,7 +93,7 @@ def test_saved_weights_load_and_say_what_they_learned_from(kind, form, tmp_path)
     recipe.save(tmp_path / "w", {"step": 2})
     model = load_motion_generator(tmp_path / "w", num_dims=24, num_kp=4)
     assert (model.kind, model.form, model.fps, model.frame_generator_hash) == (kind, form, 25.0, "frames")
-    trained = recipe.networks["average" if form == "default" else "model"]
+    trained = recipe.for_use("model")
     assert all(
         torch.equal(a, b)
         for a, b in zip(model.state_dict().values(), trained.state_dict().values(), strict=True)
@@ -99,30 +102,27 @@ def test_saved_weights_load_and_say_what_they_learned_from(kind, form, tmp_path)
 
 @pytest.mark.parametrize("kind", RECIPES)
 def test_default_windows_vary_in_length_within_bounds(kind):
-    batches = build(kind, num_epochs=10).batches(0)
-    lengths = {next(batches).windows.shape[1] for _ in range(40)}
+    batches = build(kind, num_epochs=10).batches(0, Share())
+    lengths = {next(batches)["windows"].shape[1] for _ in range(40)}
     assert min(lengths) >= 8 and max(lengths) <= 24 and len(lengths) > 5
 
 
 @pytest.mark.parametrize("kind", RECIPES)
 def test_legacy_batches_start_from_random_frames_of_the_same_clip(kind):
     recipe = build(kind, "legacy")
-    batch = next(recipe.batches(0))
+    batch = next(recipe.batches(0, Share()))
     num_ends = 2 if kind == "fi" else 1
-    assert batch.windows.shape == (8, 10, 24) and batch.frames.shape == (8, num_ends, 24)
+    assert batch["windows"].shape == (8, 10, 24) and batch["frames"].shape == (8, num_ends, 24)
     rows = recipe.train.vectors
-    found = [(rows == frame).all(dim=1).nonzero().item() // 40 for frame in batch.frames[:, 0]]
-    of_windows = [(rows == window[0]).all(dim=1).nonzero().item() // 40 for window in batch.windows]
+    found = [(rows == frame).all(dim=1).nonzero().item() // 40 for frame in batch["frames"][:, 0]]
+    of_windows = [(rows == window[0]).all(dim=1).nonzero().item() // 40 for window in batch["windows"]]
     assert found == of_windows
 
 
 def test_rates_are_constant_and_then_fall_to_zero():
     recipe = build("vp", num_epochs=10, epoch_size=10, constant_share=0.5, learning_rate=1e-3)
-    seen = []
-    for step in (0, 50, 75, 99):
-        recipe.set_rates(step)
-        seen.append(recipe.optimizers["critic"].param_groups[0]["lr"])
-    assert seen == pytest.approx([1e-3, 1e-3, 5e-4, 2e-5])
+    factors = [recipe.learning_rate_factor(step) for step in (0, 50, 75, 99)]
+    assert factors == pytest.approx([1, 1, 0.5, 0.02])
 
 
 def test_moment_matching_brings_vp_motion_to_the_real_size():
@@ -138,7 +138,7 @@ def test_clips_shorter_than_the_legacy_length_are_refused():
     with pytest.raises(InputError, match="the longest has 40"):
         build("vp", "legacy", max_seq_len=64)
     with pytest.raises(InputError, match="the longest has 40"):
-        next(build("fi", "legacy", max_seq_len=64).batches(0))
+        next(build("fi", "legacy", max_seq_len=64).batches(0, Share()))
 
 
 def test_clips_of_three_frames_are_refused():
