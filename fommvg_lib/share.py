@@ -42,3 +42,7 @@ class Share:
     def within(self, index: int, count: int) -> Share:
         """Divide this part again: give part `index` of `count` of it."""
         return Share(self.index * count + index, self.count * count)
+
+
+WHOLE = Share()
+"""All of it: what one process alone works on."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import html
 import importlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,11 +17,12 @@ from typing import Any
 import numpy as np
 
 from fommvg_lib.crop import MODES, CropBox, apply_crop, find_crop
+from fommvg_lib.driving import DrivingVideo
 from fommvg_lib.files import InputError, atomic_path
 from fommvg_lib.frame_generator.interface import FrameGenerator
 from fommvg_lib.generate import AnimateOptions, animate
-from fommvg_lib.video_io import probe, read_frames, read_image, resize_image, write_video
-from fommvg_lib.visualize.show import video_html
+from fommvg_lib.video_io import read_image, resize_image, write_video
+from fommvg_lib.visualize.show import has_front_end, video_html
 
 CONSENT = "Real people: only with their consent, and say that the video is synthetic."
 
@@ -51,25 +52,15 @@ def animate_files(
         InputError: if a file cannot be read or written.
         ValueError: for options that do not fit the files (a reference frame beyond the driver's end).
     """
-    info = probe(driving)
-    fps = info.fps
+    driver = DrivingVideo(driving, model.size, crop)
     picture = read_image(source)
     box, note = find_crop(picture, crop)
-    driver_box, driver_note = find_crop(read_frames(driving, fps=fps), crop)
-    image = _square(picture, box, model.size)
-
-    def driver() -> Iterator[np.ndarray]:
-        return (_square(frame, driver_box, model.size) for frame in read_frames(driving, fps=fps))
-
-    result = animate(model, image, driver(), options, fps)
-    joined = (np.concatenate([image, *pair], axis=1) for pair in zip(driver(), result, strict=True))
-    write_video(out, joined, fps, audio=driving if info.has_audio else None)
-    notes = ((source, note), (driving, driver_note))
+    image = resize_image(apply_crop(picture, box), (model.size, model.size))
+    result = animate(model, image, driver.frames(), options, driver.fps)
+    joined = (np.concatenate([image, *pair], axis=1) for pair in zip(driver.frames(), result, strict=True))
+    write_video(out, joined, driver.fps, audio=driving if driver.has_audio else None)
+    notes = ((source, note), (driving, driver.remark))
     return [f"{Path(path).name}: {text}" for path, text in notes if text]
-
-
-def _square(frame: np.ndarray, box: CropBox, size: int) -> np.ndarray:
-    return resize_image(apply_crop(frame, box), (size, size))
 
 
 def uploaded_file(value: Any, folder: str | Path) -> Path | None:
@@ -102,21 +93,6 @@ def uploaded_file(value: Any, folder: str | Path) -> Path | None:
     with atomic_path(Path(folder) / name) as temporary:
         temporary.write_bytes(content)
     return Path(folder) / name
-
-
-def has_front_end() -> bool:
-    """Say whether the running cell was sent by a person's front end, which could also answer `input()`.
-
-    Runners such as papermill and nbval send cells with `allow_stdin` off (Jupyter messaging protocol).
-    """
-    try:
-        from IPython import get_ipython
-    except ImportError:
-        return False
-    shell = get_ipython()
-    if not hasattr(shell, "get_parent"):  # no shell at all, or one in a terminal
-        return False
-    return bool(shell.get_parent().get("content", {}).get("allow_stdin", False))
 
 
 @dataclass(frozen=True)

@@ -25,6 +25,7 @@ ORDER = (
     "config",
     "video_io",
     "crop",
+    "driving",
     "augmentation",
     "synthetic",
     "clips",

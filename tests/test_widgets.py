@@ -91,18 +91,6 @@ def test_a_missing_face_is_noted(tmp_path: Path, model, portrait, driving):
     assert [note.partition(":")[0] for note in notes] == [portrait.name, driving.name]
 
 
-def test_without_a_shell_there_is_no_front_end():
-    assert not widgets.has_front_end()
-
-
-@pytest.mark.parametrize("can_answer", [True, False])
-def test_a_front_end_is_told_by_whether_it_can_answer(monkeypatch, can_answer):
-    pytest.importorskip("IPython")
-    message = {"content": {"allow_stdin": can_answer}}
-    monkeypatch.setattr("IPython.get_ipython", lambda: SimpleNamespace(get_parent=lambda: message))
-    assert widgets.has_front_end() is can_answer
-
-
 def test_headless_is_one_line(tmp_path: Path, capsys, model, portrait, driving):
     assert widgets.upload_panel(model, tmp_path / "out", portrait, driving) is None
     assert capsys.readouterr().out.count("\n") == 1

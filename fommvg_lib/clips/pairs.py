@@ -18,7 +18,7 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 from fommvg_lib.augmentation import augment
 from fommvg_lib.clips.interface import ClipSet
 from fommvg_lib.config.data import FrameDataConfig
-from fommvg_lib.share import Share
+from fommvg_lib.share import WHOLE, Share
 
 _ORDER, _ITEM = 0, 1  # streams of randomness
 
@@ -66,14 +66,14 @@ class FramePairs(Dataset):
         batch = self._collate([number])
         return {name: value[0] for name, value in batch.items()}
 
-    def batch(self, step: int, batch_size: int, share: Share | None = None) -> dict:
+    def batch(self, step: int, batch_size: int, share: Share = WHOLE) -> dict:
         """Give a share of items step * batch_size on.
 
         Returns:
             `source` and `driving`, (B, C, H, W) float32 in [0, 1], and `name`, a list of B clip names; B is
             batch_size over the number of shares.
         """
-        start, stop = (share or Share()).bounds(batch_size)
+        start, stop = share.bounds(batch_size)
         return self._collate(range(step * batch_size + start, step * batch_size + stop))
 
     def _collate(self, numbers) -> dict:
@@ -133,7 +133,7 @@ class PairLoader:
         start_step: number of the first batch; batch s holds items s * batch_size on.
         num_workers: processes that prepare batches ahead; 0 prepares them here, when asked for.
         pin_memory: put batches into page-locked memory, for a faster copy to a GPU.
-        share: the part of each batch that is made; None for all of it.
+        share: the part of each batch that is made.
     """
 
     def __init__(
@@ -143,10 +143,10 @@ class PairLoader:
         start_step: int = 0,
         num_workers: int = 0,
         pin_memory: bool = False,
-        share: Share | None = None,
+        share: Share = WHOLE,
     ) -> None:
         self.pairs, self.batch_size, self.start_step = pairs, batch_size, start_step
-        self.share = share or Share()
+        self.share = share
         self.num_workers, self.pin_memory = num_workers, pin_memory
 
     def __iter__(self) -> Iterator[dict[str, Tensor | list[str]]]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-from itertools import islice
 from pathlib import Path
 
 from fommvg_lib.commands import options
@@ -38,7 +37,8 @@ def run(args: argparse.Namespace) -> None:
     import numpy as np
 
     from fommvg_lib import generate
-    from fommvg_lib.crop import paste_back
+    from fommvg_lib.crop import parse_crop, paste_back
+    from fommvg_lib.driving import DrivingVideo
     from fommvg_lib.video_io import VideoWriter, resize_image
 
     report = options.Report(args)
@@ -48,7 +48,10 @@ def run(args: argparse.Namespace) -> None:
     )
     model = options.load_frame_generator(args)
     image, box, whole = options.prepared_image(args.source, args.crop, model.size)
-    driver = _Driver(args, model.size)
+    crop = parse_crop(args.crop)
+    driver = DrivingVideo(args.driving, model.size, crop, args.fps, args.start, args.end)
+    if driver.remark:
+        options.note(f"{args.driving}: {driver.remark}")
     frames = options.progress(driver.frames(), driver.num_frames, "motion")
     driving_motion = options.checked(generate.extract_motion, model, frames)
     kp_source = generate.extract_motion(model, [image])
@@ -67,36 +70,3 @@ def run(args: argparse.Namespace) -> None:
             writer.write(picture)
     report.wrote(Path(args.out), frames=len(motion), fps=round(driver.fps, 3), audio=bool(audio))
     report.show()
-
-
-class _Driver:
-    """The driving video, cut in time and space; can be read several times, never held whole."""
-
-    def __init__(self, args: argparse.Namespace, size: int) -> None:
-        from fommvg_lib.crop import find_crop, parse_crop
-        from fommvg_lib.video_io import probe
-
-        info, mode = probe(args.driving), parse_crop(args.crop)
-        self._path, self._size = args.driving, size
-        self._cut = {"start_s": args.start, "end_s": args.end}
-        self.fps = float(args.fps or info.fps)
-        self.has_audio = info.has_audio
-        is_whole = args.start is None and args.end is None and args.fps is None
-        self.num_frames = info.num_frames if is_whole else None
-        whole_frames = self._whole_frames()
-        self._box, remark = find_crop(whole_frames if mode == "face" else islice(whole_frames, 1), mode)
-        if remark:
-            options.note(f"{args.driving}: {remark}")
-
-    def _whole_frames(self):
-        from fommvg_lib.video_io import read_frames
-
-        return read_frames(self._path, **self._cut, fps=self.fps)
-
-    def frames(self):
-        """Yield the driver's squares, uint8 (size, size, 3)."""
-        from fommvg_lib.crop import apply_crop
-        from fommvg_lib.video_io import resize_image
-
-        for frame in self._whole_frames():
-            yield resize_image(apply_crop(frame, self._box), (self._size, self._size))

@@ -61,7 +61,7 @@ class VideoPrediction(nn.Module):
         self.num_dims, self.num_kp, self.form = num_dims, num_kp, form
         self.fps, self.frame_generator_hash = fps, frame_generator_hash
         self.share_touched = 0.0
-        self._sizes = {
+        self.sizes = {
             "num_dims": num_dims, "num_kp": num_kp, "form": form, "noise_dim": noise_dim,
             "hidden_dim": hidden_dim, "num_components": num_components, "num_layers": num_layers,
         }  # fmt: skip
@@ -107,7 +107,7 @@ class VideoPrediction(nn.Module):
             InputError: if the folder cannot be written.
         """
         notes = {"fps": self.fps, "frame_generator_hash": self.frame_generator_hash, **(info or {})}
-        return save_weights(folder, self.kind, self._sizes, self.state_dict(), notes)
+        return save_weights(folder, self.kind, self.sizes, self.state_dict(), notes)
 
     @classmethod
     def from_weights(cls, weights: Weights) -> VideoPrediction:

@@ -21,7 +21,7 @@ from torch.optim import Optimizer
 from fommvg_lib.checkpoints import Weights
 from fommvg_lib.config.base import Config
 from fommvg_lib.files import InputError
-from fommvg_lib.share import Share
+from fommvg_lib.share import WHOLE, Share
 
 Batch = dict[str, Any]
 """Tensors whose first dimension is the batch, and lists of that length; by name."""
@@ -145,7 +145,7 @@ class Recipe:
         """
         raise InputError(f"{weights.folder}: {self.kind} cannot start from other weights")
 
-    def batches(self, start_step: int, share: Share) -> Iterator[Batch]:
+    def batches(self, start_step: int, share: Share = WHOLE) -> Iterator[Batch]:
         """Yield this share of the batches of `start_step`, `start_step + 1`, ..., on the CPU."""
         raise NotImplementedError
 

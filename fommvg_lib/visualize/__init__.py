@@ -1,20 +1,23 @@
 """Pictures for notebooks, training samples and the results page.
 
 `layout` and `draw` turn frames, motion, flow and masks into uint8 pictures; `plots` gives matplotlib figures;
-`show` puts pictures and videos into a notebook. Nothing here needs a display.
+`show` puts pictures and videos into a notebook, `live` curves that follow a run. No display is needed.
 """
 
 from fommvg_lib.visualize.draw import draw_keypoints, flow_picture, mask_picture
 from fommvg_lib.visualize.layout import as_frames, enlarge, side_by_side, strip
+from fommvg_lib.visualize.live import LivePlot
 from fommvg_lib.visualize.plots import plot_losses, plot_pca_directions, plot_tracks
-from fommvg_lib.visualize.show import figure_picture, show_image, show_video
+from fommvg_lib.visualize.show import figure_picture, has_front_end, show_image, show_video
 
 __all__ = [
+    "LivePlot",
     "as_frames",
     "draw_keypoints",
     "enlarge",
     "figure_picture",
     "flow_picture",
+    "has_front_end",
     "mask_picture",
     "plot_losses",
     "plot_pca_directions",

@@ -113,3 +113,18 @@ def _fitting_width(path: Path, kind: str) -> int | None:
         except (av.FFmpegError, IndexError) as error:
             raise InputError(f"{path}: cannot be read as video ({error})") from error
     return 3 * own if own < 200 else None
+
+
+def has_front_end() -> bool:
+    """Say whether the running cell was sent by a person's front end, which could also answer `input()`.
+
+    Runners such as papermill and nbval send cells with `allow_stdin` off (Jupyter messaging protocol).
+    """
+    try:
+        from IPython import get_ipython
+    except ImportError:
+        return False
+    shell = get_ipython()
+    if not hasattr(shell, "get_parent"):  # no shell at all, or one in a terminal
+        return False
+    return bool(shell.get_parent().get("content", {}).get("allow_stdin", False))

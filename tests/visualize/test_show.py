@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 from pathlib import Path
+from types import SimpleNamespace
 
 import av
 import numpy as np
@@ -12,7 +13,7 @@ import pytest
 from PIL import Image
 
 from fommvg_lib.files import InputError
-from fommvg_lib.visualize import plot_losses, show_image, show_video
+from fommvg_lib.visualize import has_front_end, plot_losses, show_image, show_video
 from fommvg_lib.visualize.show import MAX_VIDEO_BYTES, video_html
 
 
@@ -67,3 +68,15 @@ def test_a_picture_is_shown_as_png_at_the_asked_size():
 
 def test_a_figure_is_shown_as_png():
     assert show_image(plot_losses([{"step": 0, "total": 1.0}])).data.startswith(b"\x89PNG")
+
+
+def test_without_a_shell_there_is_no_front_end():
+    assert not has_front_end()
+
+
+@pytest.mark.parametrize("can_answer", [True, False])
+def test_a_front_end_is_told_by_whether_it_can_answer(monkeypatch, can_answer):
+    pytest.importorskip("IPython")
+    message = {"content": {"allow_stdin": can_answer}}
+    monkeypatch.setattr("IPython.get_ipython", lambda: SimpleNamespace(get_parent=lambda: message))
+    assert has_front_end() is can_answer

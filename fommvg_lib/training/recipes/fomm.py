@@ -26,7 +26,7 @@ from fommvg_lib.frame_generator.grid import resize_map
 from fommvg_lib.generate import to_images, to_tensor
 from fommvg_lib.motion import Motion
 from fommvg_lib.perceptual import build_perceptual
-from fommvg_lib.share import Share
+from fommvg_lib.share import WHOLE, Share
 from fommvg_lib.training.recipe import Batch, Losses, Phase, Recipe, load_same_model
 from fommvg_lib.visualize import draw_keypoints, strip
 
@@ -91,7 +91,7 @@ class FommRecipe(Recipe):
         if self.averages:
             self.averages["model"].load_state_dict(self.model.state_dict())
 
-    def batches(self, start_step: int, share: Share) -> Iterator[Batch]:
+    def batches(self, start_step: int, share: Share = WHOLE) -> Iterator[Batch]:
         """Yield frame pairs from `start_step` on, the same ones for a step on every run."""
         pin_memory = self.device.type == "cuda"
         loader = PairLoader(

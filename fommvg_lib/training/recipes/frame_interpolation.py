@@ -86,19 +86,23 @@ class FrameInterpolationRecipe(MotionRecipe):
         )  # fmt: skip
 
     def _fit(self) -> None:
-        """Set what the training set decides: scaling, components, units of the critic's features."""
+        """Set what the training set decides: scaling and components, size of the untrained motion."""
         if self.is_legacy:
             return
         fit_space(self.model.scaling, self.model.basis, self.train, self.longest, departures=True)
+        self.measure_motion()
         network = self.model.network
         with torch.no_grad():
             ends, path = self._real_path(self.train.every_window(self.longest))
             condition = interpolation_condition(self.model.scaling, ends)
             made = network(condition, torch.randn(*path.shape[:2], self.config.noise_dim))
+        size = (path - _straight(path)).square().mean(dim=(0, 1)).sqrt()
+        start_at_size(network.decode.layers[-1], made, size)
+
+    def measure_motion(self) -> None:
+        """Measure real motion in the model's space: units of the critic's features."""
+        path = self._real_path(self.train.every_window(self.longest))[1]
         self.features = MotionFeatures(path).to(self.device)
-        start_at_size(
-            network.decode.layers[-1], made, (path - _straight(path)).square().mean(dim=(0, 1)).sqrt()
-        )
 
     def _build_critic(self) -> tuple[nn.Module, nn.Module]:
         num_dims, config = self.train.num_dims, self.config

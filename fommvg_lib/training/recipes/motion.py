@@ -13,13 +13,14 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from fommvg_lib.checkpoints import Weights
 from fommvg_lib.config.motion import FrameInterpolationConfig, VideoPredictionConfig
 from fommvg_lib.files import InputError
 from fommvg_lib.motion import Motion
 from fommvg_lib.motion_files import MotionClip
 from fommvg_lib.packed_motion import PackedMotion
-from fommvg_lib.share import Share
-from fommvg_lib.training.recipe import Batch, Recipe
+from fommvg_lib.share import WHOLE, Share
+from fommvg_lib.training.recipe import Batch, Recipe, load_same_model
 from fommvg_lib.visualize import figure_picture, plot_tracks
 
 STREAM_BATCH, STREAM_NOISE, STREAM_CRITIC, STREAM_CHECK = range(4)
@@ -80,6 +81,29 @@ class MotionRecipe(Recipe):
         """Add what is saved for use: in the default form the running mean of its weights."""
         self.add_network("model", model, None if self.is_legacy else self.config.ema_decay)
 
+    def start_from(self, weights: Weights) -> None:
+        """Begin with trained weights, in the space of their scaling and components; critics begin anew.
+
+        Raises:
+            InputError: if they are of another kind or size, or learned another frame generator's motion.
+        """
+        model = self.networks["model"]
+        learned = weights.info.get("frame_generator_hash")
+        if learned and self.train.weights_hash and learned != self.train.weights_hash:
+            raise InputError(
+                f"{weights.folder}: learned the motion of frame generator {learned[:12]}, "
+                f"the motion set is of {self.train.weights_hash[:12]}"
+            )
+        load_same_model(model.cpu(), weights, self.kind, model.sizes)
+        if not self.is_legacy:
+            self.measure_motion()
+            self.averages["model"].load_state_dict(model.state_dict())
+        model.to(self.device)
+
+    def measure_motion(self) -> None:
+        """Measure real motion in the model's space (default forms)."""
+        raise NotImplementedError
+
     def learning_rate_factor(self, step: int) -> float:
         """Give the factor of a step: 1, then falling linearly towards 0."""
         begin = self.config.constant_share * self.num_steps
@@ -92,7 +116,7 @@ class MotionRecipe(Recipe):
         noise = torch.randn(whole, generator=seeded(self.config.seed, step, stream))
         return share.of(noise, dim).to(self.device)
 
-    def batches(self, start_step: int, share: Share) -> Iterator[Batch]:
+    def batches(self, start_step: int, share: Share = WHOLE) -> Iterator[Batch]:
         """Yield windows from `start_step` on: the same ones for a step on every run."""
         for step in range(start_step, self.num_steps):
             batch = self.draw_batch(step, seeded(self.config.seed, step, STREAM_BATCH))

@@ -79,7 +79,7 @@ class VideoPredictionRecipe(MotionRecipe):
         )  # fmt: skip
 
     def _fit(self) -> None:
-        """Set what the training set decides: scaling, components, moments at each lag."""
+        """Set what the training set decides: scaling and components, size of the untrained motion."""
         if self.is_legacy:
             network, clips = self.model.network, self.train.every_window(self.config.max_seq_len)
             pca = fit_residual_pca(clips, len(network.components))
@@ -87,14 +87,19 @@ class VideoPredictionRecipe(MotionRecipe):
             network.stdev.copy_(torch.from_numpy(pca.stdev))
             return
         fit_space(self.model.scaling, self.model.basis, self.train, self.longest)
+        self.measure_motion()
         network = self.model.network
         with torch.no_grad():
             condition, path = self._real_path(self.train.every_window(self.longest))
             made = network(condition, torch.randn(*path.shape[:2], self.config.noise_dim))
+        start_at_size(network.decode.layers[-1], made, self.features.place.to(made.device))
+
+    def measure_motion(self) -> None:
+        """Measure real motion in the model's space: moments at each lag, units of the critic's features."""
+        path = self._real_path(self.train.every_window(self.longest))[1]
         self._lags = tuple(lag for lag in self.config.moment_lags if lag < self.longest)
         self._stdev = lag_moments(path, self._lags)[1].sqrt().clamp_min(1e-4).to(self.device)
         self.features = MotionFeatures(path).to(self.device)
-        start_at_size(network.decode.layers[-1], made, self.features.place.to(made.device))
 
     def _build_critic(self) -> nn.Module:
         num_dims = self.train.num_dims

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
+from fommvg_lib.checkpoints import load_weights
 from fommvg_lib.config.motion import FrameInterpolationConfig, VideoPredictionConfig
 from fommvg_lib.files import InputError
 from fommvg_lib.motion_generator import load_motion_generator
@@ -148,3 +149,34 @@ def test_clips_of_three_frames_are_refused():
 
 def test_nothing_is_held_out_of_a_small_set():
     assert build("vp", num_clips=9).has_held_out and not build("vp", num_clips=3).has_held_out
+
+
+@each_form
+def test_warm_start_begins_with_the_weights_and_their_space(kind, form, tmp_path):
+    first = build(kind, form)
+    run(first, 0, 3)
+    first.save(tmp_path / "w", {})
+    second = build(kind, form, num_clips=12, seed=5)
+    second.start_from(load_weights(tmp_path / "w"))
+    saved = first.for_use("model").state_dict()
+    assert all(
+        torch.equal(saved[name], value) for name, value in second.networks["model"].state_dict().items()
+    )
+    terms = run(second, 0, 2)
+    assert all(value.isfinite() for row in terms for value in row.values())
+
+
+@pytest.mark.parametrize("kind", RECIPES)
+def test_warm_start_from_other_sizes_names_the_difference(kind, tmp_path):
+    build(kind).save(tmp_path / "w", {})
+    with pytest.raises(InputError, match="hidden_dim = 12, here it is 16"):
+        build(kind, hidden_dim=16).start_from(load_weights(tmp_path / "w"))
+
+
+def test_warm_start_from_the_motion_of_another_frame_generator_is_refused(tmp_path):
+    recipe = build("vp")
+    recipe.model.frame_generator_hash = "elsewhere"
+    recipe.averages["model"].frame_generator_hash = "elsewhere"
+    recipe.save(tmp_path / "w", {})
+    with pytest.raises(InputError, match="learned the motion of frame generator elsewhere"):
+        build("vp").start_from(load_weights(tmp_path / "w"))
