@@ -27,7 +27,7 @@ class DrivingVideo:
         fps: frames per second.
         has_audio: whether there is sound.
         num_frames: how many there are; None if a cut or another rate leaves that open.
-        remark: what is not as was asked for (no face found), or "".
+        remark: what is not as was asked for (no face found), or None.
 
     Raises:
         InputError: if the video cannot be read.
