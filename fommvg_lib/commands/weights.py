@@ -1,19 +1,123 @@
-"""`fommvg weights`: what a weights folder holds."""
+"""`fommvg weights`: what weights there are, what a folder holds, published ones fetched and imported."""
 
 from __future__ import annotations
 
 import argparse
 import json
+from pathlib import Path
+
+from fommvg_lib.commands import options
+from fommvg_lib.files import InputError
 
 
 def add_parser(commands: argparse._SubParsersAction) -> None:
     """Describe the command's options."""
-    parser = commands.add_parser("weights", help="look at weights")
+    parser = commands.add_parser("weights", help="list, fetch, import and look at weights")
     actions = parser.add_subparsers(dest="action", required=True, metavar="action")
+    listed = actions.add_parser("list", help="shipped, published and own weights")
+    options.add_json_option(listed)
+    listed.set_defaults(run=run_list)
+
+    fetch = actions.add_parser("fetch", help="fetch published weights and make a weights folder of them")
+    fetch.add_argument("name", help="as listed")
+    fetch.add_argument("--out", help="the folder (default: yours, where --weights NAME finds it)")
+    options.add_json_option(fetch)
+    fetch.set_defaults(run=run_fetch)
+
+    imported = actions.add_parser("import", help="make a weights folder of a published file")
+    imported.add_argument("file", help="a .pth.tar or .pth as published")
+    imported.add_argument("--as", dest="kind", required=True, choices=KINDS, help="whose file it is")
+    imported.add_argument("--config", help="fomm, tpsmm: a published config by name, or its YAML file")
+    imported.add_argument("--pca", help="vp: its principal components, as published (.npy) or ours")
+    imported.add_argument(
+        "--legacy-swap", action="store_true", help="vp: exchange its encoders, as the published program does"
+    )
+    imported.add_argument("--out", required=True, help="the folder")
+    options.add_json_option(imported)
+    imported.set_defaults(run=run_import)
+
     info = actions.add_parser("info", help="kind, sizes, provenance and hash of a weights folder")
-    info.add_argument("folder", help="a weights folder, or a name of shipped weights")
+    info.add_argument("folder", help="a weights folder, or a name of shipped, fetched or imported weights")
     info.add_argument("--json", action="store_true", help="print the whole description as JSON")
     info.set_defaults(run=run_info)
+
+
+KINDS = ("fomm", "tpsmm", "vp", "fi")
+"""Those of `importing.KINDS`, which is slow to import; a test compares them."""
+
+
+def run_list(args: argparse.Namespace) -> None:
+    """Show the weights that there are and those that can be fetched."""
+    from fommvg_lib.weights import SHIPPED_FOLDER, cache_folder, cached_names, shipped_names
+    from fommvg_lib.weights.registry import read_registry
+
+    registry, own = read_registry(), cached_names()
+    rows = [_row_of_folder(SHIPPED_FOLDER / name, "shipped") for name in shipped_names()]
+    for name in own:
+        rows.append(_row_of_folder(cache_folder() / name, "fetched" if name in registry else "imported"))
+    for name, entry in registry.items():
+        if name not in own:
+            row = {"name": name, "kind": entry.kind, "state": "to fetch", "size": entry.size}
+            row |= {"licence": entry.licence, "what": entry.what, "sha256": entry.file.sha256}
+            file = {"md5": entry.file.md5, "bytes": entry.file.num_bytes, "page": entry.file.page}
+            rows.append(row | file)
+    print(json.dumps(rows, indent=2) if args.json else _table(rows))
+
+
+def _row_of_folder(folder: Path, state: str) -> dict:
+    from fommvg_lib.checkpoints import read_description
+
+    try:
+        description = read_description(folder)
+    except InputError as error:
+        description = {"kind": "-", "sha256": None, "info": {"what": str(error)}}
+        state = "broken"
+    info = description.get("info", {})
+    row = {"name": folder.name, "kind": description["kind"], "state": state, "size": info.get("size")}
+    return row | {
+        "licence": info.get("licence"),
+        "what": info.get("what"),
+        "sha256": description["sha256"],
+    }
+
+
+def _table(rows: list[dict]) -> str:
+    lines = [("name", "kind", "state", "pixels", "hash", "licence", "what")]
+    for row in rows:
+        known = "sha256" if row["sha256"] else "md5" if row.get("md5") else "unknown"
+        cells = row["name"], row["kind"], row["state"], row["size"] or "-", known, row["licence"] or "-"
+        lines.append((*map(str, cells), (row["what"] or "").replace("`", "")))
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    padded = (map(str.ljust, line, widths) for line in lines)
+    return "\n".join("  ".join(cells).rstrip() for cells in padded)
+
+
+def run_fetch(args: argparse.Namespace) -> None:
+    """Fetch and import published weights."""
+    from fommvg_lib.importing import fetch_weights
+
+    report = options.Report(args)
+    _report(report, fetch_weights(args.name, args.out, show_progress=True))
+
+
+def run_import(args: argparse.Namespace) -> None:
+    """Import a published file."""
+    from fommvg_lib.importing import ImportOptions, import_weights
+
+    report = options.Report(args)
+    components = None if args.pca is None else Path(args.pca)
+    given = ImportOptions(args.config, args.legacy_swap, components)
+    _report(report, import_weights(args.file, args.kind, args.out, given))
+
+
+def _report(report: options.Report, imported) -> None:
+    for text in imported.notes:
+        options.note(text)
+    if imported.is_new:
+        report.wrote(imported.folder, kind=imported.kind, sha256=imported.sha256[:12])
+    else:
+        report.set(there=str(imported.folder), kind=imported.kind, sha256=imported.sha256[:12])
+    report.show()
 
 
 def run_info(args: argparse.Namespace) -> None:

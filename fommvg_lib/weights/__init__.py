@@ -1,4 +1,8 @@
-"""Where weights are found: a folder given by path, the shipped ones by name, then the user's cache."""
+"""Where weights are found: a folder given by path, the shipped ones by name, then the user's cache.
+
+`registry.py` names the published ones, `fetching.py` fetches their files; turning those into weights folders
+is `importing`'s part.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +10,7 @@ import os
 from pathlib import Path
 
 from fommvg_lib.files import InputError
+from fommvg_lib.weights.registry import read_registry
 
 SHIPPED_FOLDER = Path(__file__).parent
 
@@ -23,24 +28,34 @@ def shipped_names() -> list[str]:
     return sorted(path.parent.name for path in SHIPPED_FOLDER.glob("*/config.json"))
 
 
+def cached_names() -> list[str]:
+    """Give the names of the weights in the user's folder, fetched or imported."""
+    return sorted(path.parent.name for path in cache_folder().glob("*/config.json"))
+
+
 def find_weights(name_or_path: str | Path) -> Path:
     """Find a weights folder.
 
     Args:
-        name_or_path: a folder, or a name of shipped or cached weights.
+        name_or_path: a folder, or a name of shipped, fetched or imported weights.
 
     Raises:
-        InputError: if there is none, listing where it looked.
+        InputError: if there is none, saying where it looked, or how to fetch or import it.
     """
     given = Path(name_or_path)
     if given.is_dir():
         return given
     if given.exists():
-        raise InputError(f"{given}: is a file; weights are a folder (weights.safetensors, config.json)")
+        raise InputError(
+            f"{given}: is a file; weights are a folder (weights.safetensors, config.json): fommvg weights "
+            "import makes one of a published file"
+        )
     places = [SHIPPED_FOLDER / str(name_or_path), cache_folder() / str(name_or_path)]
     for place in places:
         if (place / "config.json").is_file():
             return place
+    if str(name_or_path) in read_registry():
+        raise InputError(f"{name_or_path}: is not fetched yet: fommvg weights fetch {name_or_path}")
     shipped = ", ".join(shipped_names()) or "none"
     raise InputError(
         f"{name_or_path}: no weights of that name or path (shipped: {shipped}; cache: {places[1].parent})"
