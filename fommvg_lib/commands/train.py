@@ -12,16 +12,16 @@ from fommvg_lib.config.base import PROFILE_NAMES
 def add_parser(commands: argparse._SubParsersAction) -> None:
     """Describe the command's options."""
     parser = commands.add_parser("train", help="train a frame generator or a motion generator")
-    parser.add_argument("kind", choices=("fomm", "vp", "fi"))
+    parser.add_argument("kind", choices=("fomm", "tpsmm", "avd", "vp", "fi"))
     source = parser.add_mutually_exclusive_group()
     source.add_argument("--config", help="preset name (e.g. vox-256) or a YAML file")
     source.add_argument("--profile", choices=PROFILE_NAMES, default="smoke", help="(default: smoke)")
     parser.add_argument(
-        "--data", required=True, help="clip folder (fomm), folder of motion files (vp, fi), or synthetic"
+        "--data", required=True, help="clip folder; vp, fi: folder of motion files; or synthetic"
     )
     parser.add_argument("--out", required=True, help="the run folder")
     parser.add_argument("--resume", action="store_true", help="go on with the run in --out, if there is one")
-    parser.add_argument("--init", metavar="W", help="begin with these weights of the same sizes (warm start)")
+    parser.add_argument("--init", metavar="W", help="begin with these weights; avd: the TPSMM's")
     parser.add_argument("--stop-after", type=float, metavar="MIN", help="save and end after so many minutes")
     parser.add_argument("--mirror", metavar="DIR", help="keep a copy of the run here; --resume reads it")
     parser.add_argument("--workers", type=int, default=0, help="processes that prepare frames (default: 0)")

@@ -8,11 +8,13 @@ from typing import Any
 import torch
 
 from fommvg_lib.checkpoints import load_weights
-from fommvg_lib.clips import SyntheticClips, open_clips
+from fommvg_lib.clips import ClipSet, SyntheticClips, open_clips
+from fommvg_lib.config.avd import AvdConfig
 from fommvg_lib.config.base import Config
 from fommvg_lib.config.fomm import FommConfig
 from fommvg_lib.config.motion import FrameInterpolationConfig, VideoPredictionConfig
 from fommvg_lib.config.presets import load_config
+from fommvg_lib.config.tpsmm import TpsmmConfig
 from fommvg_lib.files import InputError
 from fommvg_lib.frame_generator import load_frame_generator
 from fommvg_lib.frame_generator.interface import FrameGenerator
@@ -20,16 +22,23 @@ from fommvg_lib.generate import extract_motion
 from fommvg_lib.motion_files import MotionClip, load_motion_set
 from fommvg_lib.synthetic import identities
 from fommvg_lib.training.recipe import Recipe
+from fommvg_lib.training.recipes.avd import AvdRecipe
 from fommvg_lib.training.recipes.fomm import FommRecipe
 from fommvg_lib.training.recipes.frame_interpolation import FrameInterpolationRecipe
+from fommvg_lib.training.recipes.tpsmm import TpsmmRecipe
 from fommvg_lib.training.recipes.video_prediction import VideoPredictionRecipe
 from fommvg_lib.weights import DEFAULTS, find_weights
 
 CONFIGS: dict[str, type[Config]] = {
     "fomm": FommConfig,
+    "tpsmm": TpsmmConfig,
+    "avd": AvdConfig,
     "vp": VideoPredictionConfig,
     "fi": FrameInterpolationConfig,
 }
+
+FRAME_RECIPES = {"fomm": FommRecipe, "tpsmm": TpsmmRecipe}
+MOTION_RECIPES = {"vp": VideoPredictionRecipe, "fi": FrameInterpolationRecipe}
 
 SYNTHETIC = "synthetic"
 
@@ -58,37 +67,51 @@ def build_recipe(
     """Build what trains.
 
     Args:
-        kind: "fomm", "vp" or "fi".
+        kind: one of `CONFIGS`.
         config: of that kind.
-        data: a clip folder (fomm) or a folder of motion files (vp, fi), or "synthetic".
+        data: a clip folder, or for motion generators a folder of motion files, or "synthetic".
         device: where it trains.
-        num_workers: processes that prepare frames (fomm).
-        init: weights to begin with, a folder or a name; None begins anew.
+        num_workers: processes that prepare frames.
+        init: weights to begin with, a folder or a name; for avd those of the TPSMM; None begins anew.
 
     Raises:
         InputError: if the data or the weights cannot be used.
     """
-    recipe = _build_anew(kind, config, data, device, num_workers)
-    if init is not None:
-        weights = load_weights(find_weights(init))
-        recipe.start_from(weights)
+    weights = None if init is None else load_weights(find_weights(init))
+    if kind == "avd":
+        if weights is None:
+            raise InputError("train avd needs --init: the weights of the TPSMM whose keypoints it learns")
+        size = int(weights.info.get("size", 256))
+        recipe = AvdRecipe(config, weights, *_open_both(data, size), device, num_workers)
+    else:
+        build = _build_frame_recipe if kind in FRAME_RECIPES else _build_motion_recipe
+        recipe = build(kind, config, data, device, num_workers)
+        if weights is not None:
+            recipe.start_from(weights)
+    if weights is not None:
         recipe.data += f" from {weights.sha256[:16]}"
     return recipe
 
 
-def _build_anew(
+def _open_both(data: str | Path, size: int) -> tuple[ClipSet, ClipSet]:
+    return open_clips(data, "train", size), open_clips(data, "test", size)
+
+
+def _build_frame_recipe(
     kind: str, config: Config, data: str | Path, device: torch.device, num_workers: int
 ) -> Recipe:
-    if kind == "fomm":
-        train, test = (open_clips(data, split, config.size) for split in ("train", "test"))
-        return FommRecipe(config, train, test, device, num_workers)
-    recipe = {"vp": VideoPredictionRecipe, "fi": FrameInterpolationRecipe}[kind]
+    return FRAME_RECIPES[kind](config, *_open_both(data, config.size), device, num_workers)
+
+
+def _build_motion_recipe(
+    kind: str, config: Config, data: str | Path, device: torch.device, num_workers: int
+) -> Recipe:
     if str(data) == SYNTHETIC:
         model = load_frame_generator(find_weights(DEFAULTS["fomm"]))
         clips = synthetic_motion(model, "train", config.num_clips, config.clip_frames)
     else:
         clips = load_motion_set(data, config.fps)
-    return recipe(config, clips, device)
+    return MOTION_RECIPES[kind](config, clips, device)
 
 
 def synthetic_motion(

@@ -104,11 +104,18 @@ class Recipe:
             self._decays[name] = average_decay
 
     def add_optimizer(
-        self, name: str, parameters: list[nn.Parameter], rate: float, betas: tuple[float, float]
+        self,
+        name: str,
+        parameters: list[nn.Parameter],
+        rate: float,
+        betas: tuple[float, float],
+        weight_decay: float = 0.0,
     ) -> None:
         """Make an Adam optimiser; a rate of 0 is allowed and moves nothing."""
         is_fused = self.device.type in ("cpu", "cuda")
-        self.optimizers[name] = torch.optim.Adam(parameters, rate, betas, fused=is_fused)
+        self.optimizers[name] = torch.optim.Adam(
+            parameters, rate, betas, weight_decay=weight_decay, fused=is_fused
+        )
 
     def for_use(self, name: str) -> nn.Module:
         """Give what is validated, shown and saved: a network's running mean where one is kept."""

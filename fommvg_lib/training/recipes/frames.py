@@ -20,29 +20,25 @@ NUM_VALIDATION_CLIPS = 12
 NUM_VALIDATION_FRAMES = 8
 
 
-class FrameRecipe(Recipe):
-    """Base of the frame generators' recipes. A batch holds `source` and `driving` (B, C, H, W) in [0, 1].
+class PairRecipe(Recipe):
+    """Base of what learns from pairs of frames. A batch holds `source` and `driving` (B, C, H, W) in [0, 1].
 
     Args:
-        config: sizes, losses, data and schedule of the family.
+        config: with data, batch_size, num_steps, num_epochs, epoch_milestones and seed.
         train: clips that are learned from.
-        test: clips of other identities, for figures and pictures.
         device: where the networks live.
         num_workers: processes that prepare batches; 0 prepares them in this one.
+        num_channels: of the frames.
     """
 
-    best_figure = "ratio"
-
     def __init__(
-        self, config: Any, train: ClipSet, test: ClipSet, device: torch.device, num_workers: int = 0
+        self, config: Any, train: ClipSet, device: torch.device, num_workers: int, num_channels: int
     ) -> None:
-        num_channels = config.model.num_channels
         self.pairs = FramePairs(train, config.data, config.seed, num_channels)
         self.steps_per_epoch = max(1, len(self.pairs) // config.batch_size)
         num_steps = config.num_steps or config.num_epochs * self.steps_per_epoch
         super().__init__(config, device, num_steps, config.batch_size, fingerprint(train))
-        self.num_workers, self.precision = num_workers, config.precision
-        self._held_out = _held_out_frames(test, num_channels)
+        self.num_workers = num_workers
 
     def batches(self, start_step: int, share: Share = WHOLE) -> Iterator[Batch]:
         """Yield frame pairs from `start_step` on, the same ones for a step on every run."""
@@ -67,6 +63,27 @@ class FrameRecipe(Recipe):
         """Give the source of a step's noise, on the device."""
         return torch.Generator(self.device).manual_seed(_mix(self.config.seed, step))
 
+
+class FrameRecipe(PairRecipe):
+    """Base of the frame generators' recipes.
+
+    Args:
+        config: sizes, losses, data and schedule of the family.
+        train: clips that are learned from.
+        test: clips of other identities, for figures and pictures.
+        device: where the networks live.
+        num_workers: processes that prepare batches.
+    """
+
+    best_figure = "ratio"
+
+    def __init__(
+        self, config: Any, train: ClipSet, test: ClipSet, device: torch.device, num_workers: int = 0
+    ) -> None:
+        super().__init__(config, train, device, num_workers, config.model.num_channels)
+        self.precision = config.precision
+        self.held_out = held_out_frames(test, config.model.num_channels)
+
     def reconstruct(self, frames: Tensor) -> tuple[Any, Motion]:
         """Predict frames 1.. of a clip (T, C, H, W) from frame 0, with the networks for use.
 
@@ -85,7 +102,7 @@ class FrameRecipe(Recipe):
             repeated, and their `ratio`.
         """
         errors, baselines = [], []
-        for clip in self._held_out:
+        for clip in self.held_out:
             frames = clip.to(self.device)
             made, _ = self.reconstruct(frames)
             errors.append((made.prediction - frames[1:]).abs().mean().item())
@@ -96,17 +113,17 @@ class FrameRecipe(Recipe):
     @torch.no_grad()
     def pictures(self, step: int) -> dict[str, np.ndarray]:
         """Show held-out clips: source, driving, warped source, prediction, occlusion; keypoints drawn."""
-        rows = [self._row(clip.to(self.device)) for clip in self._held_out[:4]]
+        rows = [self._row(clip.to(self.device)) for clip in self.held_out[:4]]
         names = ["source", "driving", "warped", "prediction", "visible"][: len(rows[0])]
         return {"reconstruction": strip(rows, columns=names, factor=max(1, 128 // self.config.size))}
 
     def _row(self, frames: Tensor) -> list[np.ndarray]:
         """Draw a clip's first and last frame and how the second is made from the first."""
         made, motion = self.reconstruct(frames)
-        row = [_picture(frames[0], motion[0]), _picture(frames[-1], motion[-1])]
-        row += [_picture(made.deformed[-1]), _picture(made.prediction[-1])]
+        row = [picture(frames[0], motion[0]), picture(frames[-1], motion[-1])]
+        row += [picture(made.deformed[-1]), picture(made.prediction[-1])]
         visible = self.visible_part(made, tuple(frames.shape[-2:]))
-        return row if visible is None else [*row, _picture(visible[-1])]
+        return row if visible is None else [*row, picture(visible[-1])]
 
     def visible_part(self, made: Any, size: tuple[int, int]) -> Tensor | None:
         """Give the occlusion maps (T - 1, 1, H, W) at the frames' size, or None if there are none."""
@@ -120,7 +137,7 @@ def _mix(seed: int, step: int) -> int:
     )
 
 
-def _held_out_frames(clips: ClipSet, num_channels: int) -> list[Tensor]:
+def held_out_frames(clips: ClipSet, num_channels: int) -> list[Tensor]:
     """Take evenly spread frames of the first held-out clips; (T, C, H, W) each."""
     chosen = []
     for index in range(min(len(clips), NUM_VALIDATION_CLIPS)):
@@ -130,6 +147,7 @@ def _held_out_frames(clips: ClipSet, num_channels: int) -> list[Tensor]:
     return chosen
 
 
-def _picture(image: Tensor, motion: Motion | None = None) -> np.ndarray:
+def picture(image: Tensor, motion: Motion | None = None) -> np.ndarray:
+    """Turn a frame (C, H, W) into a picture, with keypoints drawn where they are given."""
     array = to_images(image[None])[0]
     return array if motion is None else draw_keypoints(array, motion)
