@@ -17,15 +17,15 @@ from fommvg_lib.synthetic import identities, render_clip
 from fommvg_lib.video_io import VideoWriter
 from fommvg_lib.weights import DEFAULTS, find_weights
 
-NUM_FRAMES = 48
-STEP = 2  # every second frame, at the model's own size: small files load fast
+NUM_FRAMES = 40
+STEP = 3  # every third frame, at the model's own size: small files load fast
 
 
 def main() -> None:
     """Write hello.gif beside this file."""
     people = identities("test")
-    source = render_clip(people[3], 1, 1).frames[0]
-    driver = render_clip(people[8], 2, NUM_FRAMES).frames
+    source = render_clip(people[7], 0, 1).frames[0]
+    driver = render_clip(people[0], 0, NUM_FRAMES).frames
     model = load_frame_generator(DEFAULTS["fomm"])
     moved = list(animate(model, source, driver))
     generator = load_motion_generator(find_weights(DEFAULTS["vp"]))
