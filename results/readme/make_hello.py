@@ -17,7 +17,7 @@ from fommvg_lib.synthetic import identities, render_clip
 from fommvg_lib.video_io import VideoWriter
 from fommvg_lib.weights import DEFAULTS, find_weights
 
-NUM_FRAMES = 40
+NUM_FRAMES = 36
 STEP = 3  # every third frame, at the model's own size: small files load fast
 
 
