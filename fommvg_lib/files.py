@@ -16,6 +16,18 @@ from pathlib import Path
 
 PARTIAL = "partial-"
 """Part of the temporary names."""
+REPLACED = f".replaced.{PARTIAL}"
+"""Part of the names of folders that hold what is being replaced."""
+
+
+def _current_umask() -> int:
+    umask = os.umask(0)
+    os.umask(umask)
+    return umask
+
+
+UMASK = _current_umask()
+"""Read once: it can only be read by setting it, which two threads at a time would leave at 0."""
 
 
 class InputError(Exception):
@@ -67,7 +79,7 @@ def atomic_path(target: str | Path) -> Iterator[Path]:
     temporary = Path(name)
     try:
         yield temporary
-        os.chmod(temporary, 0o666 & ~_current_umask())
+        os.chmod(temporary, 0o666 & ~UMASK)
         _flush_to_disk(temporary)
         os.replace(temporary, target)
         _flush_to_disk(target.parent)
@@ -86,14 +98,11 @@ def atomic_folder(target: str | Path) -> Iterator[Path]:
         raise InputError(f"{target}: cannot be written ({error.strerror or error})") from error
     try:
         yield temporary
-        os.chmod(temporary, 0o777 & ~_current_umask())
+        os.chmod(temporary, 0o777 & ~UMASK)
         for path in [*temporary.rglob("*"), temporary]:
             _flush_to_disk(path)
         if target.exists():
-            replaced = Path(tempfile.mkdtemp(prefix=f".{target.name}.{PARTIAL}", dir=target.parent))
-            os.replace(target, replaced / target.name)
-            os.replace(temporary, target)
-            shutil.rmtree(replaced)
+            _replace_folder(temporary, target)
         else:
             os.replace(temporary, target)
         _flush_to_disk(target.parent)
@@ -101,8 +110,32 @@ def atomic_folder(target: str | Path) -> Iterator[Path]:
         shutil.rmtree(temporary, ignore_errors=True)
 
 
+def _replace_folder(new: Path, target: Path) -> None:
+    """Put a folder in another's place; for a moment there is neither, see `remove_leftovers`."""
+    aside = Path(tempfile.mkdtemp(prefix=f".{target.name}{REPLACED}", dir=target.parent))
+    try:
+        os.replace(target, aside / target.name)
+        try:
+            os.replace(new, target)
+        except OSError:
+            os.replace(aside / target.name, target)
+            raise
+    except OSError:
+        if not any(aside.iterdir()):
+            aside.rmdir()
+        raise
+    shutil.rmtree(aside)
+
+
 def remove_leftovers(folder: str | Path) -> None:
-    """Remove what a killed process began to write in a folder; nobody else may be writing there."""
+    """Remove what a killed process began to write in a folder; nobody else may be writing there.
+
+    A folder that was moved aside, and whose successor did not come, is put back.
+    """
+    for path in Path(folder).glob(f".*{REPLACED}*"):
+        for old in path.iterdir():
+            if not (path.parent / old.name).exists():
+                os.replace(old, path.parent / old.name)
     for path in Path(folder).glob(f".*.{PARTIAL}*"):
         if path.is_dir():
             shutil.rmtree(path, ignore_errors=True)
@@ -120,9 +153,3 @@ def sha256(path: str | Path) -> str:
     """Give the hexadecimal SHA-256 of a file's bytes."""
     with Path(path).open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
-
-
-def _current_umask() -> int:
-    umask = os.umask(0)
-    os.umask(umask)
-    return umask

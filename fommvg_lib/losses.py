@@ -1,6 +1,7 @@
 """Losses of the frame generators: pure functions, each giving a scalar and naming its equation.
 
 Weights are applied by the objectives (`frame_generator/*/objective.py`), which also say what is detached.
+Means are taken in float32 (float64 stays), also of maps that autocast left in bfloat16.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from fommvg_lib.motion import inverse_2x2
 
 def l1(a: Tensor, b: Tensor) -> Tensor:
     """Give mean |a - b| over all entries."""
-    return (a - b).abs().mean()
+    return _mean((a - b).abs())
 
 
 def gradient_l1(a: Tensor, b: Tensor) -> Tensor:
@@ -35,7 +36,7 @@ def lsgan_generator(prediction_map: Tensor) -> Tensor:
 
     Source: Mao et al. 2017, Eq. 9 with c = 1.
     """
-    return ((1 - prediction_map) ** 2).mean()
+    return _mean((1 - prediction_map) ** 2)
 
 
 def lsgan_discriminator(real_map: Tensor, generated_map: Tensor) -> Tensor:
@@ -43,7 +44,7 @@ def lsgan_discriminator(real_map: Tensor, generated_map: Tensor) -> Tensor:
 
     Source: Mao et al. 2017, Eq. 9 with a = 0, b = 1, without the factor 1/2 (as the FOMM release).
     """
-    return ((1 - real_map) ** 2).mean() + (generated_map**2).mean()
+    return _mean((1 - real_map) ** 2) + _mean(generated_map**2)
 
 
 def feature_matching(real: list[Tensor], generated: list[Tensor], weights: tuple[float, ...]) -> Tensor:
@@ -82,3 +83,7 @@ def equivariance_jacobian(jacobian: Tensor, carried: Tensor) -> Tensor:
     inverse = inverse_2x2(jacobian)
     product = (inverse[..., :, :, None] * carried.to(inverse.dtype)[..., None, :, :]).sum(-2)
     return l1(product, torch.eye(2, dtype=product.dtype, device=product.device))
+
+
+def _mean(values: Tensor) -> Tensor:
+    return values.mean(dtype=torch.promote_types(values.dtype, torch.float32))

@@ -7,6 +7,7 @@ that starts at step s sees what an uninterrupted run sees from there on, in any 
 from __future__ import annotations
 
 import itertools
+import signal
 from collections.abc import Iterator
 from functools import lru_cache
 
@@ -158,5 +159,11 @@ class PairLoader:
                 sampler=_Steps(self.start_step),
                 num_workers=self.num_workers,
                 pin_memory=self.pin_memory,
+                worker_init_fn=_leave_sigterm_to_the_parent,
             )
         )
+
+
+def _leave_sigterm_to_the_parent(worker: int) -> None:
+    """Go on at SIGTERM, which a scheduler sends to all: the parent still needs a batch before it can save."""
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)

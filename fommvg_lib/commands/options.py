@@ -29,9 +29,9 @@ def add_model_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1, mps (default: auto)")
     parser.add_argument(
         "--precision",
-        choices=("fp32", "bf16"),
+        choices=("auto", "fp32", "bf16", "fp16"),
         default="fp32",
-        help="bf16 convolutions are faster where the hardware has them (default: fp32)",
+        help="of convolutions; auto: bf16 where the device has it, else fp16 on a GPU (default: fp32)",
     )
 
 

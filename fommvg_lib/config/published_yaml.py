@@ -1,10 +1,11 @@
-"""Reader of the published FOMM config files (YAML).
+"""Reader of the published FOMM config files (YAML), and what it shares with that of the TPSMM.
 
 Every key is either translated, listed as read past, or an error: nothing is ignored silently.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -23,6 +24,7 @@ from fommvg_lib.config.fomm import (
 from fommvg_lib.files import InputError
 
 C = TypeVar("C", bound=Config)
+T = TypeVar("T")
 
 READ_PAST = ("reconstruction_params", "animate_params", "visualizer_params")
 """Sections of the published files that say nothing about the model or its training."""
@@ -57,21 +59,39 @@ def fomm_config_from_yaml(path: str | Path) -> FommConfig:
     Raises:
         InputError: if it cannot be read, holds an unknown key, or its values contradict each other.
     """
+    return translate_yaml(path, "FOMM", _translate)
+
+
+def translate_yaml(path: str | Path, family: str, translate: Callable[[Section], T]) -> T:
+    """Read a published file and translate it.
+
+    Args:
+        path: the file.
+        family: for the message if it is none of that family's.
+        translate: takes the whole file as a section; its ValueErrors and TypeErrors are the file's faults.
+
+    Raises:
+        InputError: naming the file, if it cannot be read or translated.
+    """
     try:
-        text = Path(path).read_text(encoding="utf-8")
-        published = yaml.safe_load(text)
+        published = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise InputError(f"{path}: cannot be read as YAML ({str(error).splitlines()[0]})") from error
     if not isinstance(published, dict) or "model_params" not in published:
-        raise InputError(f"{path}: is no published FOMM config (it has no model_params)")
+        raise InputError(f"{path}: is no published {family} config (it has no model_params)")
     try:
-        return _translate(_Section("", published))
+        return translate(Section("", published))
     except (ValueError, TypeError) as error:
         raise InputError(f"{path}: {error}") from error
 
 
-class _Section:
-    """A mapping whose keys are taken one by one, so that what is left over is unknown."""
+class Section:
+    """A mapping whose keys are taken one by one, so that what is left over is unknown.
+
+    Args:
+        name: where it stands in the file, with dots.
+        values: the mapping; None is an empty one.
+    """
 
     def __init__(self, name: str, values: Any) -> None:
         if values is None:
@@ -81,48 +101,46 @@ class _Section:
         self.name, self.values = name, dict(values)
 
     def take(self, key: str, default: Any = None) -> Any:
+        """Take one value."""
         return self.values.pop(key, default)
 
-    def section(self, key: str) -> _Section:
-        return _Section(f"{self.name}.{key}".lstrip("."), self.take(key))
+    def section(self, key: str) -> Section:
+        """Take one value that is itself a mapping."""
+        return Section(f"{self.name}.{key}".lstrip("."), self.take(key))
 
     def rename(self, names: dict[str, str]) -> dict[str, Any]:
         """Take the keys that are there, under our names."""
         return {ours: self.take(theirs) for theirs, ours in names.items() if theirs in self.values}
 
     def finish(self) -> None:
+        """Raise a ValueError that names a key which nothing took."""
         if self.values:
             raise ValueError(f"unknown key {'.'.join(filter(None, (self.name, next(iter(self.values)))))}")
 
 
-def _translate(published: _Section) -> FommConfig:
+def _translate(published: Section) -> FommConfig:
     for name in READ_PAST:
         published.take(name)
     model, discriminator = _model(published.section("model_params"))
-    data, frame_shape = _dataset(published.section("dataset_params"))
+    data, size = dataset(published.section("dataset_params"), model.num_channels)
     train = published.section("train_params")
     fields = train.rename(_TRAIN)
     data = data.replace(num_repeats=train.take("num_repeats", 1))
-    weights = _plain(FommLossWeights, train.section("loss_weights"))
-    transform = _transform(train.section("transform_params"))
+    weights = plain(FommLossWeights, train.section("loss_weights"))
+    transform = transform_config(train.section("transform_params"))
     train.finish()
     published.finish()
-    height, width, channels = frame_shape
-    if height != width:
-        raise ValueError(f"dataset_params.frame_shape must be square, got {frame_shape}")
-    if channels != model.num_channels:
-        raise ValueError(
-            f"dataset_params.frame_shape has {channels} channels, model_params.common_params.num_channels is "
-            f"{model.num_channels}"
-        )
     parts = {"model": model, "discriminator": discriminator, "loss_weights": weights, "transform": transform}
-    return FommConfig().replace(size=height, data=data, **parts, **fields)
+    return FommConfig().replace(size=size, data=data, **parts, **fields)
 
 
-def _model(params: _Section) -> tuple[FommModelConfig, DiscriminatorConfig]:
-    fields = params.section("common_params").rename({name: name for name in _COMMON_MODEL})
+def _model(params: Section) -> tuple[FommModelConfig, DiscriminatorConfig]:
+    common = params.section("common_params")
+    if "num_tps" in common.values:
+        raise ValueError("is a TPSMM config (model_params.common_params has num_tps), no FOMM config")
+    fields = common.rename({name: name for name in _COMMON_MODEL})
     detector, generator = params.section("kp_detector_params"), params.section("generator_params")
-    fields["detector"], scale = _hourglass(detector)
+    fields["detector"], scale = hourglass(detector)
     fields["detector_scale"] = scale
     fields |= detector.rename(
         {"temperature": "temperature", "pad": "kp_pad", "single_jacobian_map": "single_jacobian_map"}
@@ -131,7 +149,7 @@ def _model(params: _Section) -> tuple[FommModelConfig, DiscriminatorConfig]:
     dense = generator.section("dense_motion_params")
     fields["dense_motion"] = None
     if dense.values:
-        fields["dense_motion"], fields["dense_motion_scale"] = _hourglass(dense)
+        fields["dense_motion"], fields["dense_motion_scale"] = hourglass(dense)
         fields |= dense.rename({"kp_variance": "kp_variance"})
         dense.finish()
     names = ("block_expansion", "max_features", "num_down_blocks", "num_bottleneck_blocks")
@@ -139,12 +157,13 @@ def _model(params: _Section) -> tuple[FommModelConfig, DiscriminatorConfig]:
     generator.finish()
     judged = params.section("discriminator_params")
     judged.values |= {"spectral_norm": judged.take("sn", False)}
-    discriminator = _plain(DiscriminatorConfig, judged)
+    discriminator = plain(DiscriminatorConfig, judged)
     params.finish()
     return FommModelConfig().replace(**fields), discriminator
 
 
-def _hourglass(params: _Section) -> tuple[HourglassConfig, float]:
+def hourglass(params: Section) -> tuple[HourglassConfig, float]:
+    """Give an hourglass's sizes and the scale at which it works."""
     names = ("block_expansion", "num_blocks", "max_features")
     sizes = params.rename({name: name for name in names})
     missing = [name for name in names if name not in sizes]
@@ -153,20 +172,30 @@ def _hourglass(params: _Section) -> tuple[HourglassConfig, float]:
     return HourglassConfig(**sizes), params.take("scale_factor", 1)
 
 
-def _dataset(params: _Section) -> tuple[FrameDataConfig, tuple[int, int, int]]:
+def dataset(params: Section, num_channels: int, default_size: int = 256) -> tuple[FrameDataConfig, int]:
+    """Give the data settings and the frame's side; a `frame_shape` that is absent or null leaves the default.
+
+    Raises:
+        ValueError: if frames are not square or have another number of channels.
+    """
     for key in READ_PAST_KEYS["dataset_params"]:
         params.take(key)
-    shape = tuple(params.take("frame_shape", (256, 256, 3)))
-    if len(shape) != 3:
-        raise ValueError(f"dataset_params.frame_shape must be height, width, channels, got {shape}")
+    shape = params.take("frame_shape") or (default_size, default_size, num_channels)
+    if len(shape) != 3 or shape[0] != shape[1]:
+        raise ValueError(f"dataset_params.frame_shape must be side, side, channels, got {list(shape)}")
+    if shape[2] != num_channels:
+        raise ValueError(
+            f"dataset_params.frame_shape has {shape[2]} channels, model_params.common_params.num_channels is "
+            f"{num_channels}"
+        )
     augmentation = _augmentation(params.section("augmentation_params"))
     names = {"id_sampling": "id_sampling", "pairs_list": "pairs_list"}
     data = FrameDataConfig().replace(augmentation=augmentation, **params.rename(names))
     params.finish()
-    return data, shape
+    return data, shape[0]
 
 
-def _augmentation(params: _Section) -> AugmentationConfig:
+def _augmentation(params: Section) -> AugmentationConfig:
     fields: dict[str, Any] = {"time_flip": False, "horizontal_flip": False, "independent_flips": False}
     for key, names in _AUGMENTATION.items():
         section = params.section(key)
@@ -181,13 +210,14 @@ def _augmentation(params: _Section) -> AugmentationConfig:
     return AugmentationConfig().replace(**fields)
 
 
-def _transform(params: _Section) -> TransformConfig:
+def transform_config(params: Section) -> TransformConfig:
+    """Give the equivariance losses' random transform."""
     if "points_tps" not in params.values:
         params.values.setdefault("sigma_tps", 0.0)  # as published: no control points, no spline
-    return _plain(TransformConfig, params)
+    return plain(TransformConfig, params)
 
 
-def _plain(kind: type[C], params: _Section) -> C:
+def plain(kind: type[C], params: Section) -> C:
     """Build a config whose fields are named as the published keys."""
     try:
         return kind().replace(**params.values)

@@ -53,6 +53,7 @@ def vox_data(num_repeats: int) -> FrameDataConfig:
 _SMALL = {
     "size": 64,
     "data": FrameDataConfig(),
+    "model.num_tps": 5,
     "model.detector_width": 12,
     "model.estimate_background": False,
     "model.dense_motion": HourglassConfig(16, 3, 64),

@@ -55,7 +55,8 @@ class ResNet18(nn.Module):
         self.layer4 = _stage(4 * width, 8 * width, stride=2)
         self.fc = nn.Linear(8 * width, num_outputs)
         for layer in self.modules():
-            if isinstance(layer, nn.Conv2d):
+            # A normal draw on the meta device would load torch's compiler, which takes seconds.
+            if isinstance(layer, nn.Conv2d) and not layer.weight.is_meta:
                 nn.init.kaiming_normal_(layer.weight, mode="fan_out", nonlinearity="relu")
 
     def features(self, x: Tensor) -> Tensor:

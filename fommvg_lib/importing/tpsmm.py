@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from fommvg_lib.config.tpsmm_networks import AvdNetworkConfig, TpsmmModelConfig
+from fommvg_lib.config.presets import load_config
+from fommvg_lib.config.tpsmm_networks import AvdNetworkConfig
 from fommvg_lib.files import InputError
 from fommvg_lib.frame_generator.tpsmm.model import Tpsmm
 from fommvg_lib.importing.translation import ImportOptions, Translation, left_behind
@@ -22,8 +23,6 @@ WITHOUT = {
 }
 """Parts that a file may lack, and what follows."""
 OPTIMIZERS = ("optimizer", "optimizer_bg_predictor", "optimizer_avd")
-SIZES = {"vox-256": 256, "taichi-256": 256, "ted-384": 384, "mgif-256": 256}
-"""Frame sides of the published configs; their networks are the defaults of `TpsmmModelConfig`."""
 
 
 def translate_tpsmm(published: Checkpoint, options: ImportOptions) -> Translation:
@@ -33,7 +32,8 @@ def translate_tpsmm(published: Checkpoint, options: ImportOptions) -> Translatio
         InputError: if a part is missing, or names or shapes are not those of the config.
     """
     name = options.config or "vox-256"
-    config, size = _load_config(name)
+    published_config = load_config(name, "tpsmm")
+    config, size = published_config.model, published_config.size
     there = [part for part in WITHOUT if part in published.entries]
     given = {
         f"{part}.{key}": tensor for part in (*PARTS, *there) for key, tensor in published.part(part).items()
@@ -49,13 +49,6 @@ def translate_tpsmm(published: Checkpoint, options: ImportOptions) -> Translatio
     notes = [f"the file has no {part}, so {what}" for part, what in WITHOUT.items() if part not in there]
     notes += left_behind(published, (*PARTS, *WITHOUT, *OPTIMIZERS, "epoch"))
     return Translation("tpsmm", config.to_dict(), state, {"size": size}, notes)
-
-
-def _load_config(name: str) -> tuple[TpsmmModelConfig, int]:
-    """Give the networks' sizes and the frame side of a published config."""
-    if name not in SIZES:
-        raise InputError(f"{name}: no published TPSMM config ({', '.join(SIZES)})")
-    return TpsmmModelConfig(), SIZES[name]
 
 
 def _avd_sizes(given: dict[str, Tensor]) -> AvdNetworkConfig:

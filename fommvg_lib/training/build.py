@@ -51,9 +51,7 @@ def read_config(kind: str, config: str | None, profile: str | None, assignments:
     """
     if config is None:
         return CONFIGS[kind].from_profile(profile or "smoke").with_assignments(assignments)
-    if kind != "fomm":
-        raise InputError(f"{config}: presets and YAML files are for fomm; {kind} takes --profile")
-    return load_config(config).with_assignments(assignments)
+    return load_config(config, kind).with_assignments(assignments)
 
 
 def build_recipe(

@@ -100,7 +100,7 @@ def fit(
         step = run.open(resume)
         cadence = stack.enter_context(Cadence(settings, recipe.num_steps, processes))
         stack.enter_context(tensor_float_32(settings.tf32))
-        bar = stack.enter_context(_progress_bar(recipe, step, show_progress and processes.is_main))
+        bar = stack.enter_context(_progress_bar(recipe, step, show_progress if processes.is_main else False))
         batches = recipe.batches(step, processes.share)
         due = Due.nothing(stop=step >= recipe.num_steps)
         while not due.stop:
@@ -120,11 +120,10 @@ def fit(
                 if on_log and processes.is_main:
                     on_log(run.folder)
             bar.update()
-            if due.validation:
-                run.validate(step, cadence.seconds)
+            is_best = due.validation and run.validate(step, cadence.seconds)
             if due.pictures:
                 run.write_pictures(step)
-            if due.checkpoint:
+            if due.checkpoint or is_best:
                 run.save(step)
         run.finish(step)
         seconds = run.seconds_before + cadence.seconds

@@ -71,10 +71,11 @@ class CsvLog:
             stream.write(_csv_text(self._columns, [row], with_header=False))
 
     def _rows(self) -> list[dict[str, str]]:
+        """Read what was written to its end: the last line may be torn, in the middle of a number."""
         if not self.path.exists():
             return []
-        with self.path.open(newline="", encoding="utf-8") as stream:
-            return list(csv.DictReader(stream))
+        text = self.path.read_text(encoding="utf-8", errors="replace")
+        return list(csv.DictReader(io.StringIO(text[: text.rfind("\n") + 1])))
 
     def _cut_after(self, step: int) -> None:
         rows = self._rows()
@@ -133,7 +134,7 @@ def _csv_text(columns: list[str], rows: list[dict[str, str]], with_header: bool 
 
 
 def _is_whole(row: dict[str, str | None]) -> bool:
-    """Say whether a row was written to its end: a killed process may leave half a line."""
+    """Say whether a row holds a step, a time and a cell for each column: a crash may leave anything."""
     if None in row.values() or None in row or not row["step"].isdigit():
         return False
     try:

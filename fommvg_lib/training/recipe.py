@@ -95,6 +95,7 @@ class Recipe:
         self.averages: dict[str, nn.Module] = {}
         self.optimizers: dict[str, Optimizer] = {}
         self._decays: dict[str, float] = {}
+        self._pairs: dict[str, tuple[list[Tensor], ...]] = {}
 
     def add_network(self, name: str, network: nn.Module, average_decay: float | None = None) -> None:
         """Put a network on the device; with a decay, keep the running mean of its weights beside it."""
@@ -127,14 +128,22 @@ class Recipe:
         Weights w: mean <- d mean + (1 - d) w with d = min(decay, (1 + step) / (10 + step)). Buffers, such as
         the statistics of a batch norm, are copied.
         """
-        for name, average in self.averages.items():
+        for name in self.averages:
             decay = min(self._decays[name], (1 + step) / (10 + step))
-            network = self.networks[name]
+            means, weights, copies, buffers = self._paired(name)
             with torch.no_grad():
-                means, weights = list(average.parameters()), list(network.parameters())
                 torch._foreach_lerp_(means, weights, 1 - decay)
-                for ours, theirs in zip(average.buffers(), network.buffers(), strict=True):
-                    ours.copy_(theirs)
+                if buffers:
+                    torch._foreach_copy_(copies, buffers)
+
+    def _paired(self, name: str) -> tuple[list[Tensor], ...]:
+        """Give the parameters of a running mean and of its network, then their buffers; listed once."""
+        if name not in self._pairs:
+            both = self.averages[name], self.networks[name]
+            parameters = [list(network.parameters()) for network in both]
+            buffers = [list(network.buffers()) for network in both]
+            self._pairs[name] = (*parameters, *buffers)
+        return self._pairs[name]
 
     def compiled_modules(self) -> list[nn.Module]:
         """Name the modules that `torch.compile` may take; those that a step calls."""

@@ -16,7 +16,16 @@ from fommvg_lib.training.log import CsvLog, Means, TensorBoardLog
 from fommvg_lib.training.mirror import Mirror
 from fommvg_lib.training.processes import Processes
 from fommvg_lib.training.recipe import Recipe
-from fommvg_lib.training.state import STATE, Progress, restore_state, save_state, stored_states
+from fommvg_lib.training.state import (
+    STATE,
+    Progress,
+    check_same_run,
+    restore_state,
+    save_state,
+    stored_states,
+    tidy_states,
+    told,
+)
 from fommvg_lib.training.update import NonFiniteError
 from fommvg_lib.video_io import write_image
 
@@ -83,8 +92,13 @@ class RunFolder:
             Steps done.
 
         Raises:
-            InputError: if there is a run and `resume` is off, or it is another run.
+            InputError: if there is a run and `resume` is off, or it is another run, or no checkpoint can be
+                read, or the figure that is to choose the best is none that the recipe gives.
         """
+        if not resume and stored_states(self.folder):
+            raise InputError(
+                f"{self.folder}: holds a run already; use --resume to go on with it or another folder"
+            )
         if self.processes.is_main:
             self._prepare(resume)
         self.processes.wait()
@@ -92,26 +106,44 @@ class RunFolder:
             self._progress, damage = restore_state(self.folder, self.recipe, self._kept)
             if self.processes.is_main and damage:
                 print("\n".join(damage), file=sys.stderr)
+        self._check_best_figure()
+        if not self._progress.step and (self.folder / "weights.safetensors").exists():
+            raise InputError(f"{self.folder}: holds weights but no checkpoint; use another folder")
         self.processes.wait()
         if self.processes.is_main:
-            self._open_logs()
-            if self._progress.step:  # a kill may have come between a checkpoint and its weights
-                self.sha256 = self._save_weights(self._progress.step)
+            with told(self.folder, self.folder):
+                tidy_states(self.folder, self._progress, self.settings.keep_states)
+                self._open_logs()
+                if self._progress.step:  # a kill may have come between a checkpoint and its weights
+                    self.sha256 = self._save_weights(self._progress.step)
+                    self._ask_mirror()
         return self._progress.step
 
     def _prepare(self, resume: bool) -> None:
-        if self._mirror and resume:
-            self._mirror.fetch()
-        if stored_states(self.folder) and not resume:
-            raise InputError(
-                f"{self.folder}: holds a run already; use --resume to go on with it or another folder"
-            )
+        if self._mirror and stored_states(self._mirror.target):
+            if not resume:
+                raise InputError(
+                    f"{self._mirror.target}: holds the copy of a run already; use --resume to go on with it "
+                    "or another folder"
+                )
+            check_same_run(self._mirror.target, self.recipe, self._kept)
+            with told(self.folder, self.folder):
+                self._mirror.fetch()
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise InputError(f"{self.folder}: cannot be made ({error.strerror or error})") from error
         for folder in (self.folder, self.folder / STATE, self.folder / "best", self.folder / "pictures"):
             remove_leftovers(folder)
+
+    def _check_best_figure(self) -> None:
+        """Try a figure that the user named; the recipe's own needs no trial, which takes time."""
+        name = self.settings.best_figure
+        if name is None:
+            return
+        figures = self.recipe.validate(self._progress.step)
+        if name not in figures:
+            raise InputError(f"best_figure {name!r} is none of {', '.join(figures)}")
 
     def _open_logs(self) -> None:
         step = self._progress.step
@@ -125,10 +157,8 @@ class RunFolder:
         self._means.add(terms)
 
     def write_log(self, step: int, seconds: float) -> None:
-        """Write the means of all processes since the last row."""
+        """Write the means since the last row."""
         names, means = self._means.take()
-        means = means.to(self.recipe.device)
-        self.processes.mean_([means])
         values = dict(zip(names, means.tolist(), strict=True))
         self.losses = {name: value for name, value in values.items() if not name.startswith(GRADIENT)}
         gradients = {
@@ -140,31 +170,39 @@ class RunFolder:
 
     def _write(self, name: str, step: int, seconds: float, values: dict[str, float]) -> None:
         if self.processes.is_main:
-            self._logs[name].write(step, self.seconds_before + seconds, values)
-            self._events.write(name, step, values)
+            with told(self.folder, self.folder / f"{name}.csv"):
+                self._logs[name].write(step, self.seconds_before + seconds, values)
+                self._events.write(name, step, values)
 
-    def validate(self, step: int, seconds: float) -> None:
-        """Write held-out figures; a checkpoint that is better than all before is kept as the best."""
+    def validate(self, step: int, seconds: float) -> bool:
+        """Write held-out figures, and the weights in `best/` if they are better than all before.
+
+        Returns:
+            Whether they are: then a checkpoint is due.
+        """
         if not self.processes.is_main:
-            return
+            return False
         self.validation, self._validated_at = self.recipe.validate(step), step
         self._write("validation", step, seconds, self.validation)
         name = self.settings.best_figure or self.recipe.best_figure
         if name is None:
-            return
-        if name not in self.validation:
-            raise InputError(f"best_figure {name!r} is none of {', '.join(self.validation)}")
+            return False
         value = self.validation[name]
-        if value < self._progress.best.get(name, (0, float("inf")))[1]:
+        is_best = value < self._progress.best.get(name, (0, float("inf")))[1]
+        if is_best:
             self._progress.best = {name: (step, value)}
-            self.recipe.save(self.folder / "best", {**self.info, "step": step, name: value})
-            self.save(step)
+            with told(self.folder, self.folder / "best"):
+                self.recipe.save(self.folder / "best", {**self.info, "step": step, name: value})
+        return is_best
 
     def write_pictures(self, step: int) -> None:
         """Write sample pictures."""
-        if self.processes.is_main:
-            for name, image in self.recipe.pictures(step).items():
-                write_image(self.folder / "pictures" / f"{step:08d}-{name}.png", image)
+        if not self.processes.is_main:
+            return
+        for name, image in self.recipe.pictures(step).items():
+            path = self.folder / "pictures" / f"{step:08d}-{name}.png"
+            with told(self.folder, path):
+                write_image(path, image)
 
     def save(self, step: int) -> None:
         """Store the checkpoint for resuming and the weights for use, so that a killed run leaves both."""
@@ -172,7 +210,11 @@ class RunFolder:
             return
         self._progress.step = step
         save_state(self.folder, self.recipe, self._progress, self._kept, self.settings.keep_states)
-        self.sha256 = self._save_weights(step)
+        with told(self.folder, self.folder / "weights.safetensors"):
+            self.sha256 = self._save_weights(step)
+        self._ask_mirror()
+
+    def _ask_mirror(self) -> None:
         if self._mirror:
             self._mirror.request()
 

@@ -11,11 +11,13 @@ import hashlib
 import json
 import shutil
 import struct
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
@@ -56,21 +58,47 @@ def save_state(folder: Path, recipe: Recipe, progress: Progress, kept: Mapping[s
         RunError: if it cannot be written; older checkpoints are untouched.
     """
     target = _path(folder, progress.step)
-    try:
-        with atomic_folder(target) as temporary:
-            _write(temporary, recipe, progress, kept)
-    except (OSError, SafetensorError) as error:
-        reason = getattr(error, "strerror", None) or error
-        older = [path.name.lstrip("0") for path in stored_states(folder) if path != target]
-        intact = f"the checkpoint after step {older[-1]} is intact" if older else "there is no earlier one"
-        raise RunError(
-            f"{target}: the checkpoint could not be saved ({reason}); {intact}, --resume goes on from there"
-        ) from error
+    with told(folder, target), atomic_folder(target) as temporary:
+        _write(temporary, recipe, progress, kept)
+    tidy_states(folder, progress, keep)
+    return target
+
+
+def tidy_states(folder: Path, progress: Progress, keep: int) -> None:
+    """Drop the oldest checkpoints beyond `keep`, except the best; rename those later than the progress.
+
+    Later ones were damaged and passed over; they must not count among those that are kept.
+    """
+    for path in stored_states(folder):
+        if int(path.name) > progress.step:
+            aside = path.with_name(f"damaged-{path.name}")
+            shutil.rmtree(aside, ignore_errors=True)
+            path.rename(aside)
     best = {_path(folder, step) for step, _ in progress.best.values()}
     for old in stored_states(folder)[:-keep]:
         if old not in best:
             shutil.rmtree(old, ignore_errors=True)
-    return target
+
+
+@contextmanager
+def told(folder: Path, target: Path) -> Iterator[None]:
+    """Turn a failure to write (a full disk, say) into one line that names the checkpoint to go on from.
+
+    Args:
+        folder: the run folder.
+        target: what the block writes.
+
+    Raises:
+        RunError: in place of the failure.
+    """
+    try:
+        yield
+    except (OSError, SafetensorError, InputError) as error:
+        reason = getattr(error, "strerror", None) or error
+        whole = [int(path.name) for path in stored_states(folder) if path != target]
+        left = f"the checkpoint after step {whole[-1]} is intact" if whole else "there is no checkpoint yet"
+        hint = ", --resume goes on from there" if whole else ""
+        raise RunError(f"{target}: cannot be written ({reason}); {left}{hint}") from error
 
 
 def _write(folder: Path, recipe: Recipe, progress: Progress, kept: Mapping[str, Any]) -> None:
@@ -125,6 +153,21 @@ def restore_state(folder: Path, recipe: Recipe, kept: Mapping[str, Any]) -> tupl
     return Progress(), []
 
 
+def check_same_run(folder: Path, recipe: Recipe, kept: Mapping[str, Any]) -> None:
+    """Check that the newest checkpoint with a readable description is of this run; its tensors are not read.
+
+    Raises:
+        InputError: naming each difference.
+    """
+    for path in reversed(stored_states(folder)):
+        try:
+            rest = _description(path)
+        except (OSError, ValueError):
+            continue
+        _check_same(path, rest, recipe, kept)
+        return
+
+
 def stored_states(folder: Path) -> list[Path]:
     """List the checkpoints of a run folder, oldest first."""
     return sorted(path for path in (folder / STATE).glob("[0-9]*") if path.is_dir())
@@ -134,8 +177,12 @@ def _path(folder: Path, step: int) -> Path:
     return folder / STATE / f"{step:08d}"
 
 
+def _description(path: Path) -> dict[str, Any]:
+    return json.loads((path / "state.json").read_text(encoding="utf-8"))
+
+
 def _read(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
-    rest = json.loads((path / "state.json").read_text(encoding="utf-8"))
+    rest = _description(path)
     tensors = path / "tensors.safetensors"
     if sha256(tensors) != rest["sha256"]:
         raise ValueError("tensors.safetensors differs from its sha256")
@@ -193,8 +240,17 @@ def _split_optimizer(optimizer: Optimizer) -> tuple[dict[str, Tensor], dict[str,
 
 
 def _join_optimizer(optimizer: Optimizer, tensors: dict[str, Tensor], rest: dict[str, Any]) -> None:
+    """Load an optimiser's state; tensors as large as their parameter get its order in memory.
+
+    A fused Adam walks parameter, gradient and moments in memory order, so that moments stored row by row
+    would meet other weights of a channels-last parameter.
+    """
+    parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
     entries: dict[int, dict[str, Any]] = {}
     for name, value in {**tensors, **rest["plain"]}.items():
-        index, key = name.split("/", 1)
-        entries.setdefault(int(index), {})[key] = value
+        number, key = name.split("/", 1)
+        parameter = parameters[int(number)]
+        if isinstance(value, Tensor) and value.shape == parameter.shape:
+            value = torch.empty_like(parameter, dtype=value.dtype, requires_grad=False).copy_(value)
+        entries.setdefault(int(number), {})[key] = value
     optimizer.load_state_dict({"state": entries, "param_groups": rest["groups"]})

@@ -6,6 +6,8 @@ parts and every phase runs over all of them before it moves: without batch stati
 
 from __future__ import annotations
 
+import math
+import sys
 from collections.abc import Sequence
 from typing import Any
 
@@ -13,7 +15,7 @@ import torch
 from torch import Tensor
 
 from fommvg_lib.files import RunError
-from fommvg_lib.precision import autocast
+from fommvg_lib.precision import autocast, training_precision
 from fommvg_lib.training.clock import StepClock
 from fommvg_lib.training.processes import Processes
 from fommvg_lib.training.recipe import Batch, Losses, Phase, Recipe
@@ -49,6 +51,9 @@ class Updater:
     ) -> None:
         self.recipe, self.processes, self.num_parts = recipe, processes, num_parts
         self.clock = clock or StepClock(recipe.device, is_on=False)
+        self.precision, remark = training_precision(recipe.device, recipe.precision)
+        if remark and processes.is_main:
+            print(remark, file=sys.stderr)
         self._parameters = {
             name: [p for group in optimizer.param_groups for p in group["params"]]
             for name, optimizer in recipe.optimizers.items()
@@ -65,7 +70,8 @@ class Updater:
             step: decides learning rates and noise.
 
         Returns:
-            Means over the batch's parts: the terms of all phases, and `grad_norm_<optimiser>`.
+            The terms of all phases, means over the batch's parts and the processes, and
+            `grad_norm_<optimiser>`.
 
         Raises:
             NonFiniteError: before anything was moved by such a value.
@@ -93,7 +99,7 @@ class Updater:
     def _backward(self, phase: Phase, part: Batch, step: int, index: int) -> Losses:
         """Add one part's gradients to the parameters that the phase moves."""
         share = self.processes.share.within(index, self.num_parts)
-        with self.clock.part("forward"), autocast(self.recipe.device, self.recipe.precision):
+        with self.clock.part("forward"), autocast(self.recipe.device, self.precision):
             losses = phase.losses(part, step, share)
         with self.clock.part("backward"):
             parameters = [p for name in phase.optimizers for p in self._parameters[name]]
@@ -104,13 +110,15 @@ class Updater:
         gradients = {
             name: [p.grad for p in self._parameters[name] if p.grad is not None] for name in phase.optimizers
         }
-        self.processes.mean_(gradient for part in gradients.values() for gradient in part)
-        names = losses[0].terms
-        terms = {name: torch.stack([part.terms[name] for part in losses]).mean() for name in names}
-        for name, part in gradients.items():
-            terms[f"grad_norm_{name}"] = torch.nn.utils.get_total_norm(part, foreach=_has_foreach(part))
-        total = torch.stack([part.total for part in losses]).mean()
-        self._check_finite({**terms, "total": total}, step, batch)
+        means = _means(losses)
+        # The losses travel with the gradients, so that all processes see a bad one and stop together.
+        self.processes.mean_([*(gradient for part in gradients.values() for gradient in part), means])
+        norms = [
+            torch.nn.utils.get_total_norm(part, foreach=_has_foreach(part)) for part in gradients.values()
+        ]
+        names = ["total", *losses[0].terms, *(f"grad_norm_{name}" for name in gradients)]
+        values = torch.stack([*means.unbind(), *norms])
+        self._check_finite(names, values, step, batch)
         if phase.before:
             phase.before()
         for name in phase.optimizers:
@@ -118,16 +126,15 @@ class Updater:
             self.recipe.optimizers[name].zero_grad(set_to_none=True)
         if phase.after:
             phase.after()
-        return terms
+        return dict(zip(names[1:], values[1:].unbind(), strict=True))
 
-    def _check_finite(self, terms: dict[str, Tensor], step: int, batch: Batch) -> None:
-        values = torch.stack([term.detach().float() for term in terms.values()])
+    def _check_finite(self, names: Sequence[str], values: Tensor, step: int, batch: Batch) -> None:
         if bool(values.isfinite().all()):  # the one wait for a GPU in a phase
             return
-        listed = dict(zip(terms, values.tolist(), strict=True))
-        bad = [name for name, value in zip(terms, values, strict=True) if not value.isfinite()]
+        terms = dict(zip(names, values.tolist(), strict=True))
+        bad = [name for name, value in terms.items() if not math.isfinite(value)]
         losses = [name for name in bad if not name.startswith("grad_norm_") and name != "total"]
-        raise NonFiniteError(step + 1, losses or bad, listed, batch)
+        raise NonFiniteError(step + 1, losses or bad, terms, batch)
 
     def _average_buffers(self) -> None:
         """Keep the statistics of batch norms equal in all processes."""
@@ -145,6 +152,12 @@ def _cut(batch: Batch, num_parts: int) -> list[Batch]:
         {name: values[index * size : (index + 1) * size] for name, values in batch.items()}
         for index in range(num_parts)
     ]
+
+
+def _means(losses: Sequence[Losses]) -> Tensor:
+    """Give the means (1 + n,) over parts of a batch: of the total, then of the terms in their order."""
+    rows = [torch.stack([part.total, *part.terms.values()]).float() for part in losses]
+    return rows[0] if len(rows) == 1 else torch.stack(rows).mean(dim=0)
 
 
 def _to_device(batch: Batch, device: torch.device) -> Batch:

@@ -258,7 +258,7 @@ def test_load_config_takes_names_and_files_only(tmp_path):
         ({"epoch_milestones": (90, 60)}, "epoch_milestones must be rising"),
         ({"scales": (1.0, 0.3)}, "scales"),
         ({"perceptual": "lpips"}, "perceptual must be vgg19 or pixel"),
-        ({"perceptual": "pixel"}, "loss_weights.perceptual must be 2 numbers"),
+        ({"perceptual": "pixel"}, "loss_weights.perceptual must be 3 numbers"),
         ({"loss_weights.perceptual": (10.0,)}, "loss_weights.perceptual must be 5 numbers"),
         ({"loss_weights.generator_gan": 1.0, "discriminator.num_blocks": 3}, "feature_matching"),
         ({"loss_weights.equivariance_value": -1.0}, "loss_weights.equivariance_value"),

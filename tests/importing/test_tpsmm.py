@@ -8,10 +8,10 @@ import pytest
 import torch
 
 from fommvg_lib.checkpoints import load_weights
+from fommvg_lib.config.presets import load_config
 from fommvg_lib.files import InputError
 from fommvg_lib.frame_generator import load_frame_generator
 from fommvg_lib.importing import ImportOptions, import_weights
-from fommvg_lib.importing.tpsmm import SIZES
 from fommvg_lib.published_files import Checkpoint
 from fommvg_lib.weights.registry import read_registry
 from tests.importing.published import LAYOUTS, full_size
@@ -73,10 +73,10 @@ def test_a_missing_network_is_told(translate, entries):
 
 
 def test_an_unknown_config_is_told(translate, entries):
-    with pytest.raises(InputError, match="no published TPSMM config"):
+    with pytest.raises(InputError, match="neither a preset of tpsmm"):
         translate(entries, "vox-512")
 
 
 def test_the_registrys_sizes_are_those_of_the_configs():
     for entry in read_registry().values():
-        assert entry.kind != "tpsmm" or SIZES[entry.config] == entry.size
+        assert entry.kind != "tpsmm" or load_config(entry.config, "tpsmm").size == entry.size

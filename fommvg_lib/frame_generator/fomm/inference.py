@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import torch
 import torch.nn.functional as F
-from torch import nn
+from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from fommvg_lib.frame_generator.fomm.blocks import DownBlock, ResBlock, SameBlock, UpBlock
+from fommvg_lib.frame_generator.fomm.generator import Generator
 
 
 def fold_norms(module: nn.Module) -> None:
@@ -59,8 +60,36 @@ def transposed_equivalent(conv: nn.Conv2d) -> nn.ConvTranspose2d:
     return merged
 
 
-def cast_convolutions(module: nn.Module, dtype: torch.dtype) -> None:
-    """Cast all layers with weights, in place; anti-alias kernels and all geometry stay float32."""
-    for layer in module.modules():
-        if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d | nn.BatchNorm2d):
+class WideResiduals(nn.Module):
+    """The bottleneck with float16 convolutions whose running sum stays float32.
+
+    Every other convolution's output is normalised, and small; the sum is where values grow from block to
+    block and could pass 65504. (bfloat16 has float32's range, and there this would only cost time.)
+
+    Args:
+        blocks: trained residual blocks with float16 convolutions.
+    """
+
+    def __init__(self, blocks: nn.Sequential) -> None:
+        super().__init__()
+        self.blocks = blocks
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, C, H, W) -> (B, C, H, W), both in x's type."""
+        total = x.float()
+        for block in self.blocks:
+            branch = block.conv1(F.relu(block.norm1(total)).to(x.dtype))
+            total = total + block.conv2(F.relu(block.norm2(branch)))
+        return total.to(x.dtype)
+
+
+def use_half_convolutions(generator: Generator, dtype: torch.dtype) -> None:
+    """Cast a generator's convolutions to bfloat16 or float16, in place.
+
+    Norms that were not folded, anti-alias kernels and all geometry stay float32.
+    """
+    for layer in generator.modules():
+        if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d):
             layer.to(dtype)
+    if dtype == torch.float16:
+        generator.bottleneck = WideResiduals(generator.bottleneck)

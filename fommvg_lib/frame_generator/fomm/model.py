@@ -16,19 +16,19 @@ from torch import Tensor, nn
 
 from fommvg_lib.checkpoints import Weights
 from fommvg_lib.config.fomm import FommModelConfig
-from fommvg_lib.files import InputError
+from fommvg_lib.files import InputError, RunError
 from fommvg_lib.frame_generator.fomm.dense_motion import PreparedSource
 from fommvg_lib.frame_generator.fomm.generator import Generator
 from fommvg_lib.frame_generator.fomm.inference import (
-    cast_convolutions,
     fold_norms,
     merge_upsampling,
+    use_half_convolutions,
 )
 from fommvg_lib.frame_generator.fomm.keypoint_detector import KeypointDetector
 from fommvg_lib.frame_generator.interface import Source
 from fommvg_lib.frame_generator.published import load_published
 from fommvg_lib.motion import Motion, cat
-from fommvg_lib.precision import has_real_bf16
+from fommvg_lib.precision import DTYPES, rendering_precision
 
 PIXELS_PER_BATCH = {"cpu": 4 * 256 * 256, "cuda": 32 * 256 * 256, "mps": 8 * 256 * 256}
 """Frames rendered together hold about this many pixels: it feeds the device, and streams."""
@@ -117,14 +117,17 @@ class Fomm(nn.Module):
         Args:
             channels_last: keep images and weights in NHWC memory order.
             fold_batch_norm: merge batch norms and doublings into convolutions (exact up to rounding).
-            autocast: "fp32"; "bf16": convolutions of generator and dense motion in bfloat16, the detector
-                and all geometry in float32; "auto": bf16 where the device has it, else fp32.
+            autocast: "fp32"; "bf16" or "fp16": convolutions of generator and dense motion in 16 bits, the
+                detector and all geometry in float32, even if the device only emulates it; "auto": the fastest
+                that the device really has.
 
         Raises:
             ValueError: for another `autocast`.
         """
-        if autocast not in ("fp32", "bf16", "auto"):
-            raise ValueError(f"autocast must be fp32, bf16 or auto, got {autocast!r}")
+        if autocast == "auto":
+            autocast = rendering_precision(self.device, "auto")
+        if autocast not in DTYPES:
+            raise ValueError(f"autocast must be auto, {', '.join(DTYPES)}, got {autocast!r}")
         if self.is_for_inference:
             raise ValueError("this copy was made for inference already")
         model = copy.deepcopy(self).eval().requires_grad_(False)
@@ -132,8 +135,8 @@ class Fomm(nn.Module):
         if fold_batch_norm:
             fold_norms(model)
             merge_upsampling(model)
-        if autocast == "bf16" or (autocast == "auto" and has_real_bf16(self.device)):
-            cast_convolutions(model.generator, torch.bfloat16)
+        if autocast != "fp32":
+            use_half_convolutions(model.generator, DTYPES[autocast])
         return model.to(memory_format=torch.channels_last) if channels_last else model
 
     def check_size(self, size: int) -> None:
@@ -163,6 +166,7 @@ class Fomm(nn.Module):
         dense = self.generator.dense_motion_network
         prepared = None if dense is None else dense.prepare(image, motion)
         features = self.generator.encode(image).float()
+        self._check_range(features)
         return Source(image, motion, FommSource(features, prepared))
 
     def background(self, source: Source, frames: Tensor) -> None:
@@ -192,7 +196,17 @@ class Fomm(nn.Module):
             dense = self.generator.dense_motion_network(kept.prepared, motion)
         features = kept.features.expand(len(motion), -1, -1, -1)
         generated = self.generator.decode(source.image, features, dense, with_deformed=False)
+        self._check_range(generated.prediction, *([] if dense is None else [dense.mask]))
         return generated.prediction
+
+    def _check_range(self, *results: Tensor) -> None:
+        """Refuse what a float16 beyond 65504 has spoilt: it becomes infinite, then no number at all."""
+        if self.generator.final.weight.dtype != torch.float16:
+            return
+        if not all(bool(result.isfinite().all()) for result in results):
+            raise RunError(
+                "values beyond float16's range came up while rendering: use precision fp32 or bf16"
+            )
 
     def _check_frames(self, frames: Tensor) -> None:
         if frames.ndim != 4 or frames.shape[1] != self.num_channels:

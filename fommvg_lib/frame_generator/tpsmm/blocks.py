@@ -29,10 +29,11 @@ class InstanceNorm(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, C, H, W) -> (B, C, H, W); statistics are float32 whatever the type of x."""
-        if x.device.type == "cpu":
-            # The same function; instance_norm leaves channels-last order and is 2 to 60 times slower here.
-            return F.group_norm(x, len(self.weight), self.weight, self.bias)
-        return F.instance_norm(x, weight=self.weight, bias=self.bias)
+        if x.device.type != "cpu":
+            return F.instance_norm(x, weight=self.weight, bias=self.bias)
+        # The same, 2 to 10 times faster: batch norm of one image keeps channels-last order.
+        images = [F.batch_norm(one, None, None, self.weight, self.bias, training=True) for one in x.split(1)]
+        return images[0] if len(images) == 1 else torch.cat(images)
 
 
 def with_instance_norms(module: nn.Module) -> nn.Module:
