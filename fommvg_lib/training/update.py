@@ -113,9 +113,7 @@ class Updater:
         means = _means(losses)
         # The losses travel with the gradients, so that all processes see a bad one and stop together.
         self.processes.mean_([*(gradient for part in gradients.values() for gradient in part), means])
-        norms = [
-            torch.nn.utils.get_total_norm(part, foreach=_has_foreach(part)) for part in gradients.values()
-        ]
+        norms = [_norm(part, means) for part in gradients.values()]
         names = ["total", *losses[0].terms, *(f"grad_norm_{name}" for name in gradients)]
         values = torch.stack([*means.unbind(), *norms])
         self._check_finite(names, values, step, batch)
@@ -172,5 +170,8 @@ def _moved(values: Any, device: torch.device) -> Any:
     return values.to(device, non_blocking=True)
 
 
-def _has_foreach(tensors: Sequence[Tensor]) -> bool:
-    return bool(tensors) and tensors[0].device.type in ("cpu", "cuda")
+def _norm(gradients: Sequence[Tensor], like: Tensor) -> Tensor:
+    """Give the Euclidean norm of all gradients together, as `torch.nn.utils.get_total_norm`, sooner."""
+    if not gradients:
+        return like.new_zeros(())
+    return torch.linalg.vector_norm(torch.stack(torch._foreach_norm(gradients)))

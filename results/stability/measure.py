@@ -98,9 +98,7 @@ def draw(path: Path) -> None:
         axes[2].plot(gradients["step"], gradients["kp_detector"], **{**style, "linewidth": 0.6})
     axes[0].set(title="held-out L1 over repeat-first-frame", xlabel="step", ylabel="ratio")
     axes[1].set(title="pixel loss (mean of 180 steps)", xlabel="step", ylabel="loss (no unit)")
-    axes[2].set(
-        title="gradient norm, detector", xlabel="step", ylabel="norm (of 20 steps)", yscale="log"
-    )
+    axes[2].set(title="gradient norm, detector", xlabel="step", ylabel="norm (of 20 steps)", yscale="log")
     axes[0].axhline(1.0, color="grey", linewidth=0.8, linestyle=":")
     axes[0].legend(fontsize=7, frameon=False)
     with atomic_path(path) as temporary, matplotlib.rc_context({"savefig.dpi": 90}):

@@ -205,6 +205,7 @@ def _live(job: dict[str, Any]) -> None:
     """Do a job in a forked process, which ends here."""
     status = 1
     try:
+        signal.alarm(int(PATIENCE))
         os.setsid()
         log = os.open(job["log"], os.O_WRONLY | os.O_CREAT | os.O_APPEND)
         for handle in (1, 2):

@@ -16,7 +16,7 @@ import pytest
 
 from fommvg_lib.motion_files import save_motion
 from tests.motion_cases import wandering_clips
-from tests.training.kill_cases import Case, Started, server, train_line, wait_for_step
+from tests.training.kill_cases import Case, Started, train_line, wait_for_step
 from tests.training.small_runs import LineConfig, LineRecipe, assert_same, contents, fit_until, outcome
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="looks into Linux's /proc")
@@ -29,12 +29,6 @@ COMMANDS = [
 """Kind, processes, workers, seed: runs of the command, each killed 3 times at random moments."""
 FUSES = [(kind, 1, 5) for kind in ("fomm", "vp", "fi")] + [(kind, 2, 3) for kind in ("fomm", "vp", "fi")]
 """Kind, processes, kills: runs that are killed at operations on their files."""
-
-
-@pytest.fixture(scope="module")
-def forks():
-    with server() as running:
-        yield running
 
 
 @pytest.fixture(scope="module")
