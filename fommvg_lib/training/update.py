@@ -58,6 +58,7 @@ class Updater:
             name: [p for group in optimizer.param_groups for p in group["params"]]
             for name, optimizer in recipe.optimizers.items()
         }
+        self._modules = [module for network in recipe.networks.values() for module in network.modules()]
         for optimizer in recipe.optimizers.values():
             for group in optimizer.param_groups:
                 group.setdefault("initial_lr", group["lr"])
@@ -77,8 +78,9 @@ class Updater:
             NonFiniteError: before anything was moved by such a value.
         """
         self._set_learning_rates(step)
-        for network in self.recipe.networks.values():
-            network.train()
+        if not all(module.training for module in self._modules):  # a validation lies behind us
+            for network in self.recipe.networks.values():
+                network.train()
         parts = [_to_device(part, self.recipe.device) for part in _cut(batch, self.num_parts)]
         terms: dict[str, Tensor] = {}
         for phase in self.recipe.phases(step):
@@ -127,10 +129,12 @@ class Updater:
         return dict(zip(names[1:], values[1:].unbind(), strict=True))
 
     def _check_finite(self, names: Sequence[str], values: Tensor, step: int, batch: Batch) -> None:
-        if bool(values.isfinite().all()):  # the one wait for a GPU in a phase
+        if math.isfinite(values.sum().item()):  # the one wait for a GPU in a phase
             return
         terms = dict(zip(names, values.tolist(), strict=True))
         bad = [name for name, value in terms.items() if not math.isfinite(value)]
+        if not bad:  # only their sum is too large
+            return
         losses = [name for name in bad if not name.startswith("grad_norm_") and name != "total"]
         raise NonFiniteError(step + 1, losses or bad, terms, batch)
 

@@ -92,15 +92,15 @@ class InpaintingNetwork(nn.Module):
         """
         masks = masks_for(features, dense)
         moved = _moved(features, masks, dense)
-        x = moved[0]
+        weight = self.final.weight
+        x = laid_out_as(weight, moved[0])
         for i, block in enumerate(self.up_blocks):
-            x = laid_out_as(self.final.weight, x)
             x = block(self.resblock[2 * i + 1](self.resblock[2 * i](x)))
             if i + 1 < len(self.up_blocks):
-                x = torch.cat([x, moved[i + 1].to(x.dtype)], dim=1)
+                x = torch.cat([x, laid_out_as(weight, moved[i + 1])], dim=1)
         visible = masks[-1]  # (B, 1, H, W)
         x = x * (1 - visible) + moved[-1]
-        painted = torch.sigmoid(self.final(laid_out_as(self.final.weight, x)).to(source.dtype))
+        painted = torch.sigmoid(self.final(laid_out_as(weight, x)).to(source.dtype))
         deformed = warp_by(dense.deformation, source)  # (B, C, H, W)
         return Generated(painted * (1 - visible) + deformed * visible, deformed, dense)
 
