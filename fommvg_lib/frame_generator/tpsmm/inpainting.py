@@ -97,7 +97,7 @@ class InpaintingNetwork(nn.Module):
         for i, block in enumerate(self.up_blocks):
             x = block(self.resblock[2 * i + 1](self.resblock[2 * i](x)))
             if i + 1 < len(self.up_blocks):
-                x = torch.cat([x, laid_out_as(weight, moved[i + 1])], dim=1)
+                x = torch.cat([x, laid_out_as(weight, moved[i + 1]).to(x.dtype)], dim=1)
         visible = masks[-1]  # (B, 1, H, W)
         x = x * (1 - visible) + moved[-1]
         painted = torch.sigmoid(self.final(laid_out_as(weight, x)).to(source.dtype))
