@@ -39,6 +39,18 @@ class Mirror:
         self._copied: dict[Path, tuple[int, int]] = {}
         self._said: set[str] = set()
 
+    def check_empty(self) -> None:
+        """Refuse to write a new run over the copy of another.
+
+        Raises:
+            InputError: if there is one.
+        """
+        if stored_states(self.target):
+            raise InputError(
+                f"{self.target}: holds the copy of a run already; use --resume to go on with it "
+                "or another folder"
+            )
+
     def fetch(self) -> None:
         """Copy the run back, if the copy is further than the run folder (a new machine has none).
 

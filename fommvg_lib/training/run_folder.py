@@ -120,15 +120,12 @@ class RunFolder:
         return self._progress.step
 
     def _prepare(self, resume: bool) -> None:
-        if self._mirror and stored_states(self._mirror.target):
-            if not resume:
-                raise InputError(
-                    f"{self._mirror.target}: holds the copy of a run already; use --resume to go on with it "
-                    "or another folder"
-                )
+        if self._mirror and resume:
             check_same_run(self._mirror.target, self.recipe, self._kept)
             with told(self.folder, self.folder):
                 self._mirror.fetch()
+        elif self._mirror:
+            self._mirror.check_empty()
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:

@@ -7,10 +7,8 @@ are stored: recipes derive both from (seed, step).
 
 from __future__ import annotations
 
-import hashlib
 import json
 import shutil
-import struct
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -25,10 +23,9 @@ from torch.optim import Optimizer
 
 from fommvg_lib.files import InputError, RunError, atomic_folder, sha256
 from fommvg_lib.training.recipe import Recipe
+from fommvg_lib.training.same_run import check_same, rates_digest
 
 STATE = "state"
-LENGTH_FIELDS = ("num_steps", "num_epochs")
-"""Settings that say where a run ends; they may change where no learning rate so far depends on them."""
 
 
 @dataclass
@@ -119,7 +116,7 @@ def _write(folder: Path, recipe: Recipe, progress: Progress, kept: Mapping[str, 
         "num_steps": recipe.num_steps,
         "data": recipe.data,
         "kept": dict(kept),
-        "rates": _rates_digest(recipe, progress.step),
+        "rates": rates_digest(recipe, progress.step),
         "best": progress.best,
         "optimizers": optimizers,
         "sha256": sha256(path),
@@ -144,7 +141,7 @@ def restore_state(folder: Path, recipe: Recipe, kept: Mapping[str, Any]) -> tupl
         except (OSError, ValueError, KeyError, SafetensorError) as error:
             damage.append(f"{path}: damaged ({error}), passed over")
             continue
-        _check_same(path, rest, recipe, kept)
+        check_same(path, rest, recipe, kept)
         _fill(recipe, rest, tensors)
         best = {name: (int(step), float(value)) for name, (step, value) in rest["best"].items()}
         return Progress(int(rest["step"]), best), damage
@@ -164,7 +161,7 @@ def check_same_run(folder: Path, recipe: Recipe, kept: Mapping[str, Any]) -> Non
             rest = _description(path)
         except (OSError, ValueError):
             continue
-        _check_same(path, rest, recipe, kept)
+        check_same(path, rest, recipe, kept)
         return
 
 
@@ -199,34 +196,6 @@ def _fill(recipe: Recipe, rest: dict[str, Any], tensors: dict[str, Tensor]) -> N
 
 def _under(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
     return {key[len(prefix) :]: value for key, value in tensors.items() if key.startswith(prefix)}
-
-
-def _check_same(path: Path, rest: dict[str, Any], recipe: Recipe, kept: Mapping[str, Any]) -> None:
-    if rest["kind"] != recipe.kind:
-        raise InputError(f"{path}: is a run of {rest['kind']}, not of {recipe.kind}")
-    was, now = _flat(rest["config"]), _flat(recipe.config.to_dict())
-    same_length = rest["rates"] == _rates_digest(recipe, rest["step"])
-    names = [n for n in sorted(was.keys() | now.keys()) if not (same_length and n in LENGTH_FIELDS)]
-    changes = [f"{n} was {was.get(n)!r}, now {now.get(n)!r}" for n in names if was.get(n) != now.get(n)]
-    was, now = {"data": rest["data"], **rest["kept"]}, {"data": recipe.data, **kept}
-    changes += [f"{n} was {was[n]!r}, now {now.get(n)!r}" for n in was if was[n] != now.get(n)]
-    if changes:
-        hint = "" if same_length else " (the learning rates so far depend on the length of the run)"
-        raise InputError(f"{path}: the run was started otherwise: {'; '.join(changes)}{hint}")
-
-
-def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Write nested settings with dots, as on the command line."""
-    flat: dict[str, Any] = {}
-    for name, value in values.items():
-        flat |= _flat(value, f"{prefix}{name}.") if isinstance(value, dict) else {prefix + name: value}
-    return flat
-
-
-def _rates_digest(recipe: Recipe, step: int) -> str:
-    """Give a hash of the learning-rate factors of the steps done."""
-    factors = [recipe.learning_rate_factor(done) for done in range(step)]
-    return hashlib.sha256(struct.pack(f"{step}d", *factors)).hexdigest()
 
 
 def _split_optimizer(optimizer: Optimizer) -> tuple[dict[str, Tensor], dict[str, Any]]:
