@@ -120,7 +120,7 @@ def test_16_bit_copy_keeps_keypoints_and_stays_close(precision):
 
 
 def test_16_bit_copy_keeps_norms_and_anti_alias_kernels_in_float32():
-    half = build().for_inference(autocast="fp16", fold_batch_norm=False)
+    half = build().for_inference(autocast="fp16", merge_layers=False)
     kept = {name for name, tensor in half.generator.state_dict().items() if tensor.dtype == torch.float32}
     cast = {name for name, tensor in half.generator.state_dict().items() if tensor.dtype == torch.float16}
     assert all(".norm" in name or name == "dense_motion_network.down.weight" for name in kept)

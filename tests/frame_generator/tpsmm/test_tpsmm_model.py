@@ -183,7 +183,7 @@ def test_weights_that_do_not_fit_are_refused_in_one_line(tmp_path):
     model = build()
     state = {k: v for k, v in model.state_for_saving().items() if not k.startswith("bg_predictor")}
     save_weights(tmp_path / "torn", "tpsmm", model.config.to_dict(), state, {"size": SIZE})
-    with pytest.raises(InputError, match=r"does not fit Tpsmm: .* missing: bg_predictor") as error:
+    with pytest.raises(InputError, match=r"does not fit Tpsmm: .* missing .bg_predictor") as error:
         load_frame_generator(tmp_path / "torn")
     assert "\n" not in str(error.value)
     save_weights(tmp_path / "odd", "tpsmm", {"layers": 3}, state, {"size": SIZE})
