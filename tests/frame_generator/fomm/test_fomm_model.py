@@ -143,10 +143,10 @@ def test_shipped_model_in_float16_is_within_one_grey_level_of_float32():
 
 @pytest.mark.gpu
 def test_vox_256_sizes_in_float16_are_within_one_grey_level_of_float32_on_a_gpu():
-    from tests.bench.animate_speed import driving_frames, ours, random_model
+    from tests.bench.animate_speed import driving_frames, ours, random_fomm
 
     source, driving = driving_frames(8)
-    model = random_model().cuda()
+    model = random_fomm().cuda()
     wanted = ours(model.for_inference(), source, driving)
     assert wanted.std() > 0.02
     difference = ours(model.for_inference(autocast="fp16"), source, driving) - wanted
