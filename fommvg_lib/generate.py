@@ -8,46 +8,18 @@ Pictures at this level are uint8 (H, W, 3); tensors are float32 (N, C, H, W) in 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from itertools import islice
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from fommvg_lib.config.base import Config
+from fommvg_lib.config.animate import AnimateOptions
 from fommvg_lib.frame_generator.interface import FrameGenerator
 from fommvg_lib.motion import Motion, cat, closest_frame, retarget, smooth
 from fommvg_lib.motion_generator.interface import MotionGenerator
 
 EXTRACTION_BATCH = 16
-
-
-@dataclass(frozen=True)
-class AnimateOptions(Config):
-    """How a driver's motion is carried over to the source."""
-
-    mode: str = "relative"
-    """"relative": the driver's change since its reference frame; "absolute": its keypoints themselves."""
-    adapt_scale: bool = True
-    """Relative mode: scale displacements by the ratio of the keypoint hulls' sizes."""
-    best_frame: int | str = 0
-    """Index of the driver's reference frame, or "auto" for the one closest in pose to the source."""
-    gain: float = 1.0
-    """Relative mode: factor on the motion, 1 as published."""
-    smooth: float = 0.0
-    """One-Euro smoothing of the driver's keypoints, see `motion.smooth`; 0 for none."""
-
-    def __post_init__(self) -> None:
-        """Refuse settings that mean nothing."""
-        if self.mode not in ("relative", "absolute"):
-            raise ValueError(f"mode must be relative or absolute, got {self.mode!r}")
-        if self.best_frame != "auto" and (not isinstance(self.best_frame, int) or self.best_frame < 0):
-            raise ValueError(f"best_frame must be auto or a frame number from 0, got {self.best_frame!r}")
-        if not self.gain >= 0:
-            raise ValueError(f"gain must be >= 0, got {self.gain}")
-        if not self.smooth >= 0:
-            raise ValueError(f"smooth must be >= 0, got {self.smooth}")
 
 
 def to_tensor(images: np.ndarray, num_channels: int = 3) -> Tensor:
@@ -93,21 +65,61 @@ def render_video(model: FrameGenerator, image: np.ndarray, motion: Motion) -> It
         yield from to_images(frames)
 
 
-def carry_over(kp_source: Motion, kp_driving: Motion, options: AnimateOptions, fps: float = 25.0) -> Motion:
-    """Turn a driver's motion (T,) into the source's: smoothing, reference frame, retargeting.
+def check_mode(model: FrameGenerator, options: AnimateOptions) -> None:
+    """Refuse a mode that the model cannot do, before time is spent on the driver.
+
+    Raises:
+        InputError: naming the weights, if the mode is avd and they hold no AVD network.
+    """
+    if options.mode == "avd":
+        model.check_avd()
+
+
+def carry_over(
+    model: FrameGenerator,
+    kp_source: Motion,
+    kp_driving: Motion,
+    options: AnimateOptions,
+    fps: float = 25.0,
+) -> Motion:
+    """Turn a driver's motion into the source's: smoothing, reference frame, retargeting.
 
     With a reference frame i > 0 the published demo renders backward and forward from it and joins the two
     halves; as both halves are relative to frame i, that equals taking frame i as the initial one.
 
+    Args:
+        model: the frame generator whose keypoints these are; mode avd asks it.
+        kp_source: the source's, leading axis of length 1.
+        kp_driving: (T,) frames of the driver.
+        options: see `AnimateOptions`.
+        fps: the driver's frame rate, for smoothing.
+
+    Returns:
+        (T,) frames on the device of `kp_driving`.
+
     Raises:
+        InputError: if the mode is avd and the weights hold no AVD network.
         ValueError: if the reference frame is beyond the driver's end.
+
+    Source: Siarohin et al. 2019, Sec. 3.4; mode avd Zhao and Zhang 2022, animation via disentanglement.
     """
+    check_mode(model, options)
     kp_driving = smooth(kp_driving, fps, options.smooth)
     index = closest_frame(kp_source, kp_driving) if options.best_frame == "auto" else int(options.best_frame)
     if index >= len(kp_driving):
         raise ValueError(f"best frame {index} is beyond the driver's {len(kp_driving)} frames")
+    if options.mode == "avd":
+        return _exaggerated(model.disentangle(kp_source, kp_driving), index, options.gain).to(
+            kp_driving.value.device
+        )
     initial = kp_driving[index : index + 1]
     return retarget(kp_source, kp_driving, initial, options.mode, options.adapt_scale, options.gain)
+
+
+def _exaggerated(motion: Motion, index: int, gain: float) -> Motion:
+    """Scale a motion's change since one of its frames; a gain of 1 leaves it as it is, to the bit."""
+    initial = motion[index : index + 1]
+    return motion if gain == 1.0 else retarget(initial, motion, initial, adapt_scale=False, gain=gain)
 
 
 def animate(
@@ -129,10 +141,17 @@ def animate(
     Yields:
         uint8 (S, S, 3), one for each driving frame.
 
-    Source: Siarohin et al. 2019, Sec. 3.4.
+    Raises:
+        InputError: if the mode is avd and the weights hold no AVD network.
+        ValueError: if the reference frame is beyond the driver's end.
+
+    Source: Siarohin et al. 2019, Sec. 3.4. The driver's camera is not the source's: there is no background
+    motion, as in the published demos.
     """
+    options = options or AnimateOptions()
+    check_mode(model, options)
     kp_source = extract_motion(model, [image])
-    motion = carry_over(kp_source, extract_motion(model, driving), options or AnimateOptions(), fps)
+    motion = carry_over(model, kp_source, extract_motion(model, driving), options, fps)
     yield from render_video(model, image, motion)
 
 
@@ -249,12 +268,15 @@ def reconstruct(
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Rebuild a clip from its first frame and its own motion; yields (real, rebuilt) pairs, streamed.
 
-    Source: Siarohin et al. 2019, Sec. 4 (reconstruction protocol: absolute keypoints, source = frame 0).
+    Keypoints are absolute. The camera is the clip's own, so a model that estimates its motion is given it.
+
+    Source: Siarohin et al. 2019, Sec. 4 (reconstruction protocol: absolute keypoints, source = frame 0); the
+    background motion Zhao and Zhang 2022, and their public release.
     """
     images, source = iter(images), None
     while chunk := list(islice(images, EXTRACTION_BATCH)):
         frames = to_tensor(np.stack(chunk), model.num_channels)
         source = source or model.encode(frames[0])
-        motion = model.extract(frames)
-        rebuilt = (image for batch in model.render(source, motion) for image in to_images(batch))
+        batches = model.render(source, model.extract(frames), model.background(source, frames))
+        rebuilt = (image for batch in batches for image in to_images(batch))
         yield from zip(chunk, rebuilt, strict=True)

@@ -16,11 +16,12 @@ from typing import Any
 
 import numpy as np
 
+from fommvg_lib.config.animate import MOTION_MODES
 from fommvg_lib.crop import MODES, CropBox, apply_crop, find_crop
 from fommvg_lib.driving import DrivingVideo
 from fommvg_lib.files import InputError, atomic_path
 from fommvg_lib.frame_generator.interface import FrameGenerator
-from fommvg_lib.generate import AnimateOptions, animate
+from fommvg_lib.generate import AnimateOptions, animate, check_mode
 from fommvg_lib.video_io import read_image, resize_image, write_video
 from fommvg_lib.visualize.show import has_front_end, video_html
 
@@ -46,12 +47,14 @@ def animate_files(
         crop: applied to both, as `find_crop` takes it.
 
     Returns:
-        Notes about crops that are not what was asked for (no face found); usually none.
+        Notes about what is not as was asked for (no face found, an option without effect); usually none.
 
     Raises:
         InputError: if a file cannot be read or written.
         ValueError: for options that do not fit the files (a reference frame beyond the driver's end).
     """
+    options = options or AnimateOptions()
+    check_mode(model, options)
     driver = DrivingVideo(driving, model.size, crop)
     picture = read_image(source)
     box, note = find_crop(picture, crop)
@@ -60,7 +63,8 @@ def animate_files(
     joined = (np.concatenate([image, *pair], axis=1) for pair in zip(driver.frames(), result, strict=True))
     write_video(out, joined, driver.fps, audio=driving if driver.has_audio else None)
     notes = ((source, note), (driving, driver.remark))
-    return [f"{Path(path).name}: {text}" for path, text in notes if text]
+    said = [f"{Path(path).name}: {text}" for path, text in notes if text]
+    return [*said, options.remark] if options.remark else said
 
 
 def uploaded_file(value: Any, folder: str | Path) -> Path | None:
@@ -143,7 +147,8 @@ def upload_panel(
     except ImportError:
         print("upload panel: left out, because ipywidgets is not installed (pip install ipywidgets)")
         return None
-    controls = _make_controls(widgets)
+    modes = [mode for mode in MOTION_MODES if mode != "avd" or model.can_disentangle]
+    controls = _make_controls(widgets, modes)
 
     def on_click(_: Any) -> None:
         controls.button.disabled = True
@@ -159,10 +164,10 @@ def upload_panel(
     return controls.box
 
 
-def _make_controls(widgets: Any) -> Controls:
+def _make_controls(widgets: Any, modes: list[str]) -> Controls:
     source = widgets.FileUpload(accept="image/*", multiple=False, description="portrait")
     driving = widgets.FileUpload(accept="video/*,.gif,.mkv", multiple=False, description="video")
-    mode = widgets.Dropdown(options=["relative", "absolute"], description="motion")
+    mode = widgets.Dropdown(options=modes, description="motion")
     crop = widgets.Dropdown(options=list(MODES), description="crop")
     adapt_scale = widgets.Checkbox(value=True, description="adapt scale")
     best_frame = widgets.Checkbox(value=False, description="closest frame as reference")

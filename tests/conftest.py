@@ -10,6 +10,7 @@ from fommvg_lib.config.fomm import FommModelConfig, HourglassConfig
 from fommvg_lib.frame_generator.fomm.model import Fomm
 from fommvg_lib.synthetic import render_clip
 from fommvg_lib.video_io import write_image, write_video
+from tests.tpsmm_cases import save_tpsmm, small_tpsmm
 
 torch.set_num_threads(1)
 
@@ -34,6 +35,14 @@ def tiny_weights(tmp_path_factory) -> Path:
         torch.nn.init.normal_(model.kp_detector.jacobian.weight, std=0.01)
     folder = tmp_path_factory.mktemp("tiny-fomm")
     save_weights(folder, "fomm", TINY.to_dict(), model.state_for_saving(), {"size": 32})
+    return folder
+
+
+@pytest.fixture(scope="session")
+def tiny_tpsmm(tmp_path_factory) -> Path:
+    """A TPSMM for 32 px with random weights and an AVD network; its camera moves."""
+    folder = tmp_path_factory.mktemp("tiny-tpsmm")
+    save_tpsmm(folder, small_tpsmm())
     return folder
 
 

@@ -104,6 +104,18 @@ def test_settings_out_of_range_are_refused(animate, tmp_path):
         assert not list(tmp_path.iterdir())
 
 
+def test_avd_needs_weights_that_hold_the_network(animate, tiny_weights, tiny_tpsmm, tmp_path):
+    assert_refused(animate("--mode", "avd"), tiny_weights, "no AVD network")
+    assert not list(tmp_path.iterdir())
+    status, out, err = animate("--mode", "avd", "--gain", "1.5", "--weights", tiny_tpsmm, "--json")
+    assert status == 0 and json.loads(out)["written"][0]["frames"] == 24 and not err
+
+
+def test_options_without_effect_are_said(animate):
+    status, _, err = animate("--mode", "absolute", "--gain", "2", "--best-frame", "3")
+    assert status == 0 and err == "note: gain, best_frame: without effect in mode absolute\n"
+
+
 def test_bad_files_are_refused_by_name_and_nothing_is_left(animate, driving, tmp_path):
     places = {name: tmp_path / name for name in ("no.mp4", "text.mp4", "cut.mp4", "empty.png", "image.png")}
     places["text.mp4"].write_text("no video, only words " * 100)

@@ -133,6 +133,23 @@ def test_the_button_uses_uploads_and_options(tmp_path: Path, person, monkeypatch
     assert controls.shown.value == "<p>a &lt;note&gt;</p>shown"
 
 
+def test_avd_is_offered_where_the_weights_hold_the_network(
+    tmp_path: Path, person, model, tiny_tpsmm, portrait, driving
+):
+    offered = []
+    for each in (model, load_frame_generator(tiny_tpsmm)):
+        controls = controls_of(widgets.upload_panel(each, tmp_path, portrait, driving, "center"))
+        offered.append(controls.motion.options)
+    assert offered == [("relative", "absolute"), ("relative", "absolute", "avd")]
+    controls.motion.value, controls.closest.value = "avd", True
+    controls.Animate.click()
+    assert (
+        "<video" in controls.shown.value and "best_frame: without effect in mode avd" in controls.shown.value
+    )
+    with pytest.raises(InputError, match="no AVD network"):
+        widgets.animate_files(model, portrait, driving, tmp_path / "out.mp4", AnimateOptions("avd"), "center")
+
+
 def test_a_bad_file_is_told_in_the_panel(tmp_path: Path, person, model, driving):
     broken = tmp_path / "<broken>.png"
     broken.write_bytes(b"no picture")

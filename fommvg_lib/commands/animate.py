@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 
 from fommvg_lib.commands import options
+from fommvg_lib.config.animate import MOTION_MODES
 
 
 def add_parser(commands: argparse._SubParsersAction) -> None:
@@ -16,12 +17,18 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
     options.add_output_options(parser)
     options.add_model_options(parser)
     options.add_picture_options(parser)
-    parser.add_argument("--mode", choices=("relative", "absolute"), default="relative")
+    parser.add_argument(
+        "--mode",
+        choices=MOTION_MODES,
+        default="relative",
+        help="whose place and proportions: the source's, the driver's, or the source's as the AVD network of "
+        "TPSMM weights sees them (default: relative)",
+    )
     parser.add_argument(
         "--adapt-scale", action=argparse.BooleanOptionalAction, default=True, help="relative mode: fit sizes"
     )
     parser.add_argument("--best-frame", default="0", help="driver's reference frame: a number or auto (0)")
-    parser.add_argument("--gain", type=float, default=1.0, help="relative mode: factor on the motion (1)")
+    parser.add_argument("--gain", type=float, default=1.0, help="relative, avd: factor on the motion (1)")
     parser.add_argument("--smooth", type=float, default=0.0, help="One-Euro smoothing of keypoints (0: off)")
     parser.add_argument("--audio", default="keep", help="keep, none, or a file (default: keep)")
     parser.add_argument("--paste-back", action="store_true", help="put the result back into the picture")
@@ -46,7 +53,10 @@ def run(args: argparse.Namespace) -> None:
     settings = options.checked(
         generate.AnimateOptions, args.mode, args.adapt_scale, best, args.gain, args.smooth
     )
+    if settings.remark:
+        options.note(settings.remark)
     model = options.load_frame_generator(args)
+    generate.check_mode(model, settings)
     image, box, whole = options.prepared_image(args.source, args.crop, model.size)
     crop = parse_crop(args.crop)
     driver = DrivingVideo(args.driving, model.size, crop, args.fps, args.start, args.end)
@@ -55,7 +65,7 @@ def run(args: argparse.Namespace) -> None:
     frames = options.progress(driver.frames(), driver.num_frames, "motion")
     driving_motion = options.checked(generate.extract_motion, model, frames)
     kp_source = generate.extract_motion(model, [image])
-    motion = options.checked(generate.carry_over, kp_source, driving_motion, settings, driver.fps)
+    motion = options.checked(generate.carry_over, model, kp_source, driving_motion, settings, driver.fps)
     rendered = options.progress(generate.render_video(model, image, motion), len(motion), "render")
     shown = driver.frames() if args.side_by_side else None
     audio = None if args.audio == "none" else (args.driving if args.audio == "keep" else args.audio)

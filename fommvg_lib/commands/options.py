@@ -42,6 +42,11 @@ def add_picture_options(parser: argparse.ArgumentParser, default_crop: str = "fa
         default=default_crop,
         help=f"face, center, none or X,Y,W,H in pixels (default: {default_crop})",
     )
+    add_size_option(parser)
+
+
+def add_size_option(parser: argparse.ArgumentParser) -> None:
+    """Add --size."""
     parser.add_argument("--size", type=int, help="side in pixels the model works at (default: its own)")
 
 
@@ -67,7 +72,7 @@ def load_frame_generator(args: argparse.Namespace):
     folder = find_weights(args.weights or DEFAULTS["fomm"])
     model = load_frame_generator(folder, device=default_device(args.device), precision=args.precision)
     model.batch_size = getattr(args, "batch", None) or model.batch_size
-    if getattr(args, "size", None):
+    if getattr(args, "size", None) is not None:
         model.check_size(args.size)
         model.size = args.size
     if not args.weights:

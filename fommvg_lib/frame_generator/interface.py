@@ -38,6 +38,7 @@ class FrameGenerator(Protocol):
     num_kp: int
     num_dims: int
     weights_hash: str
+    can_disentangle: bool
 
     def extract(self, frames: Tensor) -> Motion:
         """Find the keypoints of frames (N, C, H, W) in [0, 1]; leading axis N."""
@@ -49,6 +50,14 @@ class FrameGenerator(Protocol):
 
     def background(self, source: Source, frames: Tensor) -> Tensor | None:
         """Give the background's projective motion (T, 3, 3), or None if the family models none."""
+        ...
+
+    def check_avd(self) -> None:
+        """Raise an InputError that names the weights unless they hold an AVD network."""
+        ...
+
+    def disentangle(self, kp_source: Motion, kp_driving: Motion) -> Motion:
+        """Give a driver's points (T,) the source's proportions, where `can_disentangle` says so."""
         ...
 
     def render(self, source: Source, motion: Motion, background: Tensor | None = None) -> Iterator[Tensor]:

@@ -28,6 +28,7 @@ class KeypointModel(nn.Module):
 
     Attributes:
         batch_size: frames that `extract` and `render` take at once; None: chosen from device and frame size.
+        origin: where the weights were read, for messages.
     """
 
     kind: ClassVar[str]
@@ -45,12 +46,18 @@ class KeypointModel(nn.Module):
         self.num_kp = config.num_kp
         self.weights_hash = weights_hash
         self.batch_size: int | None = None
+        self.origin = f"this {self.kind}"
         self.is_for_inference = False
 
     @property
     def final(self) -> nn.Conv2d:
         """The layer that gives the picture's colours."""
         raise NotImplementedError
+
+    @property
+    def can_disentangle(self) -> bool:
+        """Whether there is a network for animation via disentanglement (AVD)."""
+        return False
 
     @property
     def device(self) -> torch.device:
@@ -68,6 +75,7 @@ class KeypointModel(nn.Module):
             config = cls.config_class.from_dict(weights.config)
             model = cls(config, int(weights.info.get("size", 256)), weights.sha256)
             load_published(model, weights.state)
+            model.origin = str(weights.folder)
         except (ValueError, TypeError) as error:
             raise InputError(f"{weights.folder}: {error}") from error
         return model.eval()
@@ -136,6 +144,27 @@ class KeypointModel(nn.Module):
         self._check_frames(frames)
         batches = frames.split(self._batch_for(frames))
         return cat([self.kp_detector(batch.to(self.device)) for batch in batches])
+
+    def check_avd(self) -> None:
+        """Refuse weights without an AVD network.
+
+        Raises:
+            InputError: naming them.
+        """
+        if not self.can_disentangle:
+            raise InputError(
+                f"{self.origin}: holds {self.kind} weights and no AVD network (`train avd` adds one to a "
+                "TPSMM's; mode relative needs none)"
+            )
+
+    def disentangle(self, kp_source: Motion, kp_driving: Motion) -> Motion:
+        """Give a driver's points (T,) the source's proportions.
+
+        Raises:
+            InputError: if these weights hold no AVD network.
+        """
+        self.check_avd()
+        raise NotImplementedError
 
     def _check_range(self, *results: Tensor) -> None:
         """Refuse what a float16 beyond 65504 has spoilt: it becomes infinite, then no number at all."""

@@ -6,6 +6,9 @@ puts points together. It learns from two frames of one person, the driver's poin
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import torch
 from torch import Tensor, nn
 
@@ -44,6 +47,16 @@ def _perceptron(in_features: int, widths: tuple[int, ...], out_features: int) ->
         layers += [nn.Linear(in_features, width), nn.BatchNorm1d(width), nn.ReLU()]
         in_features = width
     return nn.Sequential(*layers, nn.Linear(in_features, out_features))
+
+
+@contextmanager
+def in_eval_mode(network: AvdNetwork) -> Iterator[AvdNetwork]:
+    """Put a network into evaluation mode, and back into the mode it was in."""
+    was_training = network.training
+    try:
+        yield network.eval()
+    finally:
+        network.train(was_training)
 
 
 def random_stretch(batch_size: int, amplitude: float, generator: torch.Generator) -> Tensor:

@@ -14,11 +14,10 @@ import torch
 from torch import Tensor, nn
 
 from fommvg_lib.config.tpsmm_networks import TpsmmModelConfig
-from fommvg_lib.files import InputError
 from fommvg_lib.frame_generator.fomm.dense_motion import PreparedSource
 from fommvg_lib.frame_generator.interface import Source
 from fommvg_lib.frame_generator.keypoint_model import KeypointModel
-from fommvg_lib.frame_generator.tpsmm.avd import AvdNetwork
+from fommvg_lib.frame_generator.tpsmm.avd import AvdNetwork, in_eval_mode
 from fommvg_lib.frame_generator.tpsmm.background_predictor import BackgroundPredictor
 from fommvg_lib.frame_generator.tpsmm.dense_motion import DenseMotionNetwork
 from fommvg_lib.frame_generator.tpsmm.inference import (
@@ -75,6 +74,11 @@ class Tpsmm(KeypointModel):
     def num_dims(self) -> int:
         """Numbers a frame in motion vectors."""
         return 2 * self.num_kp
+
+    @property
+    def can_disentangle(self) -> bool:
+        """Whether there is an AVD network."""
+        return self.avd_network is not None
 
     def merge_layers(self) -> None:
         """Merge batch norms and doublings into convolutions, in place, in eval mode."""
@@ -148,18 +152,24 @@ class Tpsmm(KeypointModel):
     def disentangle(self, kp_source: Motion, kp_driving: Motion) -> Motion:
         """Give a driver's points (T,) the source's proportions by the AVD network.
 
+        A frame's points depend on that frame alone, even if the model is in training mode: batch norms use
+        their running statistics, and leave them as they are.
+
         Args:
             kp_source: the source's points, leading axis 1 (or T, one source for each).
             kp_driving: the driver's.
 
+        Returns:
+            (T,) points, not limited to [-1, 1], as published.
+
         Raises:
             InputError: if these weights hold no AVD network.
         """
-        if self.avd_network is None:
-            raise InputError("these weights hold no AVD network: train one, or use mode relative")
+        self.check_avd()
         kp_driving = kp_driving.to(self.device, torch.float32)
         kp_source = kp_source.to(self.device, torch.float32).expand(len(kp_driving))
-        return self.avd_network(kp_source, kp_driving)
+        with in_eval_mode(self.avd_network) as network:
+            return network(kp_source, kp_driving)
 
     def render(self, source: Source, motion: Motion, background: Tensor | None = None) -> Iterator[Tensor]:
         """Yield batches (n, C, H, W) in [0, 1] of the frames that `motion` (T,) describes, in order.
