@@ -1,29 +1,23 @@
 """Which part of a picture or clip goes through the model, and how its result goes back into the whole.
 
-A box is in whole pixels, x to the right and y down from the upper left corner. Faces are found with the
-frontal-face cascade of local binary patterns that comes with scikit-image; profiles and small faces are
-beyond it.
+A box is in whole pixels, x to the right and y down from the upper left corner. How faces are found stands in
+`faces.py`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import cache
+from itertools import chain
 
 import numpy as np
-from skimage import data
-from skimage.color import rgb2gray
-from skimage.feature import Cascade
 
+from fommvg_lib.faces import Face, find_face, shrink
 from fommvg_lib.files import InputError
 from fommvg_lib.video_io.images import resize_image
 
 MODES = ("face", "center", "none")
-_DETECTION_SIDE = 640
 _SAMPLE_STRIDE, _MAX_SAMPLES = 10, 12
-_COARSE = {"scale_factor": 1.15, "step_ratio": 1.5, "min_neighbor_number": 4}
-_FINE = {"scale_factor": 1.05, "step_ratio": 1.0, "min_neighbor_number": 8}
 _FACE_SHARE = 0.5
 _FEATHER_SHARE = 0.06
 
@@ -74,8 +68,12 @@ def find_crop(
         InputError: if a given box reaches outside the picture, or there is no frame.
         ValueError: for an unknown mode.
     """
-    samples = _sample(frames_or_image)
-    height, width = samples[0].shape[:2]
+    is_picture = isinstance(frames_or_image, np.ndarray) and frames_or_image.ndim == 3
+    frames = iter([frames_or_image] if is_picture else frames_or_image)
+    first = next(frames, None)
+    if first is None:
+        raise InputError("there is no frame to crop")
+    height, width = first.shape[:2]
     if isinstance(mode, CropBox):
         _require_inside(mode, height, width)
         return mode, None
@@ -85,39 +83,36 @@ def find_crop(
         return _square(width / 2, height / 2, min(width, height), height, width), None
     if mode != "face":
         raise ValueError(f"crop mode {mode!r} is none of {', '.join(MODES)}")
-    faces = _find_faces(samples, is_thorough=False) or _find_faces(samples, is_thorough=True)
+    samples, scale = _sample(chain([first], frames))
+    faces = _find_faces(samples, scale, is_thorough=False) or _find_faces(samples, scale, is_thorough=True)
     if not faces:
         box = _square(width / 2, height / 2, min(width, height), height, width)
         return box, "no face was found: the centre square is used"
     return _square_around(faces, height, width), None
 
 
-def _sample(frames_or_image: np.ndarray | Iterable[np.ndarray]) -> list[np.ndarray]:
-    """Keep every 10th frame; each time there are more than 12, every other one of them, and so on."""
-    if isinstance(frames_or_image, np.ndarray) and frames_or_image.ndim == 3:
-        return [frames_or_image]
-    kept, stride = [], _SAMPLE_STRIDE
-    for number, frame in enumerate(frames_or_image):
+def _sample(frames: Iterable[np.ndarray]) -> tuple[list[np.ndarray], float]:
+    """Keep every 10th frame; each time there are more than 12, every other one of them, and so on.
+
+    They are kept at the size that faces are sought at, and by what factor that is smaller stands beside them.
+    """
+    kept, stride, scale = [], _SAMPLE_STRIDE, 1.0
+    for number, frame in enumerate(frames):
         if number % stride == 0:
-            kept.append(frame)
+            small, scale = shrink(frame)
+            kept.append(small)
             if len(kept) > _MAX_SAMPLES:
                 kept, stride = kept[::2], stride * 2
-    if not kept:
-        raise InputError("there is no frame to crop")
-    return kept
+    return kept, scale
 
 
-@cache
-def _cascade() -> Cascade:
-    return Cascade(data.lbp_frontal_face_cascade_filename())
-
-
-def _find_faces(samples: list[np.ndarray], is_thorough: bool) -> list[CropBox]:
+def _find_faces(samples: list[np.ndarray], scale: float, is_thorough: bool) -> list[Face]:
     """Find a face in each sample; those far from the others in size or place are taken for errors."""
-    found = [face for face in (find_face(sample, is_thorough) for sample in samples) if face is not None]
+    faces = (find_face(sample, is_thorough) for sample in samples)
+    found = [face.enlarged(scale) for face in faces if face is not None]
     if not found:
         return []
-    boxes = np.array([(face.x + face.width / 2, face.y + face.height / 2, face.width) for face in found])
+    boxes = np.array([(face.x + face.width / 2, face.y + face.width / 2, face.width) for face in found])
     x, y, usual = np.median(boxes, axis=0)
     is_alike = np.abs(np.log(boxes[:, 2] / usual)) <= np.log(1.6)
     is_near = np.hypot(boxes[:, 0] - x, boxes[:, 1] - y) <= 1.5 * usual
@@ -125,38 +120,10 @@ def _find_faces(samples: list[np.ndarray], is_thorough: bool) -> list[CropBox]:
     return kept or found
 
 
-def find_face(image: np.ndarray, is_thorough: bool = False) -> CropBox | None:
-    """Find the largest frontal face, from the brows to the chin.
-
-    Args:
-        image: uint8 (H, W, 3).
-        is_thorough: search in finer steps; finds turned and painted faces too, and more that are none.
-
-    Returns:
-        A square box in the image's pixels, or None.
-    """
-    height, width = image.shape[:2]
-    scale = max(1.0, max(height, width) / _DETECTION_SIDE)
-    small = resize_image(image, (max(1, round(height / scale)), max(1, round(width / scale))))
-    side = min(small.shape[:2])
-    if side < 24:  # the cascade's own window
-        return None
-    smallest = max(24, side // 8)
-    # Tuned by eye on portraits, paintings and talking heads: the first finds 9 in 10 with hardly a false one.
-    steps = _FINE if is_thorough else _COARSE
-    found = _cascade().detect_multi_scale(
-        img=rgb2gray(small), min_size=(smallest, smallest), max_size=(side, side), **steps
-    )
-    if not found:
-        return None
-    best = max(found, key=lambda box: box["width"])
-    return CropBox(*(round(best[name] * scale) for name in ("c", "r", "width", "height")))
-
-
-def _square_around(faces: list[CropBox], height: int, width: int) -> CropBox:
+def _square_around(faces: list[Face], height: int, width: int) -> CropBox:
     """Grow the union of faces by what one face needs around it."""
     left, top = min(f.x for f in faces), min(f.y for f in faces)
-    right, bottom = max(f.x + f.width for f in faces), max(f.y + f.height for f in faces)
+    right, bottom = max(f.x + f.width for f in faces), max(f.y + f.width for f in faces)
     face = float(np.median([f.width for f in faces]))
     side = max(right - left, bottom - top) + face * (1 / _FACE_SHARE - 1)
     return _square((left + right) / 2, (top + bottom) / 2, side, height, width)

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import shutil
 from collections.abc import Iterator
 from importlib import metadata
@@ -14,10 +15,13 @@ from typing import NamedTuple
 import av
 import torch
 
+from fommvg_lib import landmarks
 from fommvg_lib.checkpoints import read_description
+from fommvg_lib.faces import detector_name
 from fommvg_lib.files import InputError
 from fommvg_lib.run_record import machine_kind, versions
 from fommvg_lib.weights import SHIPPED_FOLDER, cache_folder
+from fommvg_lib.weights.helpers import find_helper
 
 CODECS = {"libx264": "mp4", "aac": "sound in mp4", "libvpx-vp9": "webm", "libopus": "sound in webm"}
 OLDEST_TORCH = (2, 10)
@@ -42,9 +46,9 @@ def report() -> list[Row]:
     """Look the machine over.
 
     Returns:
-        Rows in the order: versions, machine and devices, codecs, weights, disk, notebook widgets.
+        Rows in the order: versions, machine and devices, codecs, weights, faces, disk, notebook widgets.
     """
-    return [*_versions(), *_devices(), *_codecs(), *_weights(), _disk(), _widgets()]
+    return [*_versions(), *_devices(), *_codecs(), *_weights(), *_faces(), _disk(), _widgets()]
 
 
 def main_text() -> str:
@@ -110,6 +114,21 @@ def _describe_weights(place: str, folder: Path) -> Row:
         return Row(place, f"{folder}: weights.safetensors is missing", False)
     size = f"{tensors.stat().st_size / 1e6:.1f} MB"
     return Row(place, f"{folder.name}: {description['kind']}, {size}, {description['sha256'][:12]}", True)
+
+
+def _faces() -> Iterator[Row]:
+    """Say who finds faces and landmarks; nothing of it is needed, a damaged model is."""
+    try:
+        there, detector = find_helper("yunet") is not None, detector_name()
+    except InputError as error:
+        yield Row("faces", str(error), False)
+    else:
+        lacking = "; YuNet's model is there, OpenCV 4.8 or newer is not" if there else ""
+        names = {"yunet": "YuNet", "cascade": "cascade of scikit-image" + lacking}
+        yield Row("faces", names[detector], True)
+    found = [name for name in landmarks.PACKAGES if importlib.util.find_spec(name) is not None]
+    words = ", ".join(found) or "no package installed: keypoints choose the best frame"
+    yield Row("landmarks", words, True)
 
 
 def _disk() -> Row:

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from skimage import data
 
-from fommvg_lib.crop import CropBox, apply_crop, find_crop, find_face, parse_crop, paste_back
+from fommvg_lib.crop import CropBox, apply_crop, find_crop, parse_crop, paste_back
+from fommvg_lib.faces import find_face
 from fommvg_lib.files import InputError
 from fommvg_lib.video_io import read_frames, read_image
 
@@ -56,7 +57,7 @@ def test_face_is_found_and_fills_about_half_the_square(astronaut):
     face = find_face(astronaut)
     box, note = find_crop(astronaut, "face")
     assert note is None and box.width == box.height
-    assert abs(face.x + face.width / 2 - FACE[0]) < 25 and abs(face.y + face.height / 2 - FACE[1]) < 25
+    assert abs(face.x + face.width / 2 - FACE[0]) < 25 and abs(face.y + face.width / 2 - FACE[1]) < 25
     assert 0.4 <= face.width / box.width <= 0.6
 
 

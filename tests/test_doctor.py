@@ -10,6 +10,8 @@ import torch
 
 from fommvg_lib import doctor
 from fommvg_lib.checkpoints import save_weights
+from fommvg_lib.weights.fetching import place_of
+from fommvg_lib.weights.registry import find_entry
 
 
 def rows() -> dict[str, doctor.Row]:
@@ -48,3 +50,15 @@ def test_a_missing_codec_is_marked(monkeypatch):
 def test_torch_older_than_supported_is_marked(monkeypatch, version: str, ok: bool):
     monkeypatch.setattr(doctor, "versions", lambda: {"torch": version})
     assert rows()["torch"].ok is ok
+
+
+def test_who_finds_faces_and_landmarks_is_told(tmp_path: Path, monkeypatch):
+    monkeypatch.setenv("FOMMVG_WEIGHTS", str(tmp_path))
+    monkeypatch.setattr(doctor.importlib.util, "find_spec", lambda name: name == "dlib" or None)
+    found = rows()
+    assert found["faces"].value == "cascade of scikit-image" and found["faces"].ok
+    assert found["landmarks"].value == "dlib"
+    entry = find_entry("yunet")
+    place_of(entry, entry.file).parent.mkdir(parents=True)
+    place_of(entry, entry.file).write_text("a web page")
+    assert not rows()["faces"].ok and "bytes" in rows()["faces"].value

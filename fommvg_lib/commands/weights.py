@@ -18,7 +18,7 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
     options.add_json_option(listed)
     listed.set_defaults(run=run_list)
 
-    fetch = actions.add_parser("fetch", help="fetch published weights and make a weights folder of them")
+    fetch = actions.add_parser("fetch", help="fetch published weights, make a weights folder of them")
     fetch.add_argument("name", help="as listed")
     fetch.add_argument("--out", help="the folder (default: yours, where --weights NAME finds it)")
     options.add_json_option(fetch)
@@ -57,7 +57,8 @@ def run_list(args: argparse.Namespace) -> None:
         rows.append(_row_of_folder(cache_folder() / name, "fetched" if name in registry else "imported"))
     for name, entry in registry.items():
         if name not in own:
-            row = {"name": name, "kind": entry.kind, "state": "to fetch", "size": entry.size}
+            state = "fetched" if _is_helper_there(entry) else "to fetch"
+            row = {"name": name, "kind": entry.kind, "state": state, "size": entry.size}
             row |= {"licence": entry.licence, "what": entry.what, "sha256": entry.file.sha256}
             file = {"md5": entry.file.md5, "bytes": entry.file.num_bytes, "page": entry.file.page}
             rows.append(row | file)
@@ -92,11 +93,28 @@ def _table(rows: list[dict]) -> str:
     return "\n".join("  ".join(cells).rstrip() for cells in padded)
 
 
+def _is_helper_there(entry) -> bool:
+    from fommvg_lib.weights.fetching import place_of
+    from fommvg_lib.weights.registry import HELPER_KINDS
+
+    return entry.kind in HELPER_KINDS and place_of(entry, entry.file).is_file()
+
+
 def run_fetch(args: argparse.Namespace) -> None:
-    """Fetch and import published weights."""
+    """Fetch and import published weights; helpers are fetched alone."""
     from fommvg_lib.importing import fetch_weights
+    from fommvg_lib.weights.fetching import fetch
+    from fommvg_lib.weights.registry import HELPER_KINDS, find_entry
 
     report = options.Report(args)
+    entry = find_entry(args.name)
+    if entry.kind in HELPER_KINDS:
+        if args.out:
+            raise InputError(f"--out: {args.name} is found in your folder of weights only")
+        path = fetch(entry, entry.file, show_progress=True)
+        report.wrote(path, kind=entry.kind)
+        report.show()
+        return
     _report(report, fetch_weights(args.name, args.out, show_progress=True))
 
 

@@ -10,7 +10,7 @@ import os
 from pathlib import Path
 
 from fommvg_lib.files import InputError
-from fommvg_lib.weights.registry import read_registry
+from fommvg_lib.weights.registry import HELPER_KINDS, read_registry
 
 SHIPPED_FOLDER = Path(__file__).parent
 
@@ -54,7 +54,10 @@ def find_weights(name_or_path: str | Path) -> Path:
     for place in places:
         if (place / "config.json").is_file():
             return place
-    if str(name_or_path) in read_registry():
+    entry = read_registry().get(str(name_or_path))
+    if entry is not None and entry.kind in HELPER_KINDS:
+        raise InputError(f"{name_or_path}: is a {entry.kind} helper, not weights to render or predict with")
+    if entry is not None:
         raise InputError(f"{name_or_path}: is not fetched yet: fommvg weights fetch {name_or_path}")
     shipped = ", ".join(shipped_names()) or "none"
     raise InputError(

@@ -11,6 +11,9 @@ from fommvg_lib.files import InputError
 
 TABLE = Path(__file__).with_name("registry.toml")
 
+HELPER_KINDS = ("face-detector", "face-landmarks")
+"""Kinds of entries whose files are used as they are: no weights to be imported."""
+
 
 @dataclass(frozen=True)
 class PublishedFile:
@@ -55,7 +58,7 @@ class Entry:
 
     Attributes:
         name: by which they are fetched and found.
-        kind: of weights: fomm, tpsmm, vp, fi.
+        kind: of weights: fomm, tpsmm, vp, fi; or one of `HELPER_KINDS`.
         what: what they were trained for.
         licence: of the publisher.
         file: the checkpoint.

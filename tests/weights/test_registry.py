@@ -16,7 +16,7 @@ from fommvg_lib.files import InputError
 from fommvg_lib.importing import KINDS
 from fommvg_lib.motion_generator import load_motion_generator
 from fommvg_lib.weights import DEFAULTS, find_weights, registry, shipped_names
-from fommvg_lib.weights.registry import find_entry, read_registry
+from fommvg_lib.weights.registry import HELPER_KINDS, find_entry, read_registry
 from tests.importing.published import components_file, fi_file, vp_file
 from tests.weights.server import serving
 
@@ -48,7 +48,7 @@ def test_an_entry_is_complete(entry):
         assert file.sha256 is None or re.fullmatch("[0-9a-f]{64}", file.sha256)
         assert file.md5 is None or re.fullmatch("[0-9a-f]{32}", file.md5)
     assert entry.what and entry.licence
-    assert entry.kind in ("fomm", "tpsmm", "vp", "fi")
+    assert entry.kind in ("fomm", "tpsmm", "vp", "fi", *HELPER_KINDS)
     assert (entry.components is not None) == (entry.kind == "vp")
     if entry.kind == "fomm":
         assert PRESETS[entry.config].size == entry.size
