@@ -66,6 +66,11 @@ class PackedMotion:
     def __len__(self) -> int:
         return len(self.starts)
 
+    def describe_origin(self) -> str:
+        """Say in words whose motion it is, for messages."""
+        family = "a FOMM" if self.num_dims != 2 * self.num_kp else "a frame generator without Jacobians"
+        return f"{family}, {self.weights_hash[:12] or 'of unknown weights'}"
+
     def fingerprint(self) -> str:
         """Give a hash of all that the set holds."""
         digest = hashlib.sha256(f"{self.names} {self.num_kp} {self.fps} {self.weights_hash}".encode())

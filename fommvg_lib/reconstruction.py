@@ -1,9 +1,8 @@
 """Reconstruction of held-out clips: videos, lossless frames and figures (Siarohin et al. 2019, Sec. 4).
 
 The source is a clip's first frame, the motion its own, absolute, with that of the background where the model
-estimates it (Zhao and Zhang 2022). L1 is the mean absolute difference over all
-frames, pictures in [0, 1], first frame included, as in the public release; beside it stands what repeating
-the first frame would give.
+estimates it (Zhao and Zhang 2022). L1 is the mean absolute difference over all frames, pictures in [0, 1],
+first frame included, as in the public release; beside it stands what repeating the first frame would give.
 """
 
 from __future__ import annotations

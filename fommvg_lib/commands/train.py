@@ -22,6 +22,11 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
     parser.add_argument("--out", required=True, help="the run folder")
     parser.add_argument("--resume", action="store_true", help="go on with the run in --out, if there is one")
     parser.add_argument("--init", metavar="W", help="begin with these weights; avd: the TPSMM's")
+    parser.add_argument(
+        "--frame-generator",
+        metavar="W",
+        help="vp, fi: the weights whose motion is learned; vp with avd_share: a TPSMM with an AVD network",
+    )
     parser.add_argument("--stop-after", type=float, metavar="MIN", help="save and end after so many minutes")
     parser.add_argument("--mirror", metavar="DIR", help="keep a copy of the run here; --resume reads it")
     parser.add_argument("--workers", type=int, default=0, help="processes that prepare frames (default: 0)")
@@ -57,7 +62,7 @@ def run(args: argparse.Namespace) -> None:
     report = options.Report(args)
     config = read_config(args.kind, args.config, None if args.config else args.profile, args.assignments)
     device = default_device(args.device)
-    recipe = build_recipe(args.kind, config, args.data, device, args.workers, args.init)
+    recipe = build_recipe(args.kind, config, args.data, device, args.workers, args.init, args.frame_generator)
     every = args.save_every
     settings = options.checked(
         EngineConfig, args.log_every, every, every, every, args.save_minutes, args.keep, args.best,

@@ -1,7 +1,7 @@
 """Configs of the motion generators that train: video prediction (VP) and frame interpolation (FI).
 
 Defaults, and with them the profile `full`, are the published settings (FOMMVG release and README) where those
-exist; fields that only the corrected form knows say so.
+exist, but for `avd_share`, which only `full` sets; fields that only the corrected form knows say so.
 """
 
 from __future__ import annotations
@@ -99,6 +99,9 @@ class VideoPredictionConfig(Config):
     """Steps between gradient penalties, each weighted by as much; default form only."""
     ema_decay: float = 0.999
     """Decay of the running mean of the generator's weights that is saved for use; default form only."""
+    avd_share: float = 0.0
+    """Share of the windows of a step that the AVD network of the motion's TPSMM gives another person's
+    proportions (published: 1, and profile `full`, so it needs a TPSMM's motion); 0: none."""
 
     PROFILES: ClassVar[dict[str, dict[str, Any]]] = {
         "smoke": {
@@ -113,7 +116,7 @@ class VideoPredictionConfig(Config):
             **_SHORT, "num_epochs": 60, "epoch_size": 500, "batch_size": 256, "hidden_dim": 128,
             "num_components": 40, "weight_moments": 5.0, "ema_decay": 0.999,
         },
-        "full": {},
+        "full": {"avd_share": 1.0},
     }  # fmt: skip
 
     def __post_init__(self) -> None:
@@ -130,6 +133,8 @@ class VideoPredictionConfig(Config):
         positive += ("noise_dim", "hidden_dim", "num_layers", "num_components", "d_update_epoch")
         positive += ("critic_width", "penalty_every")
         _check(self, positive, ("weight_moments", "weight_penalty"))
+        if not 0 <= self.avd_share <= 1:
+            raise ValueError(f"avd_share must be in [0, 1], got {self.avd_share}")
         if self.max_seq_len < 3:
             raise ValueError(f"max_seq_len must be at least 3, got {self.max_seq_len}")
         if not self.moment_lags or min(self.moment_lags) not in (0, 1):

@@ -61,6 +61,7 @@ def build_recipe(
     device: torch.device,
     num_workers: int = 0,
     init: str | Path | None = None,
+    frame_generator: str | Path | None = None,
 ) -> Recipe:
     """Build what trains.
 
@@ -71,10 +72,15 @@ def build_recipe(
         device: where it trains.
         num_workers: processes that prepare frames.
         init: weights to begin with, a folder or a name; for avd those of the TPSMM; None begins anew.
+        frame_generator: for motion generators, the weights whose motion they learn, a folder or a name. They
+            make the motion of synthetic heads (None: the shipped FOMM does); with `avd_share` their AVD
+            network lends identities.
 
     Raises:
         InputError: if the data or the weights cannot be used.
     """
+    if frame_generator is not None and kind not in MOTION_RECIPES:
+        raise InputError(f"train {kind} takes no --frame-generator, only {', '.join(MOTION_RECIPES)} do")
     weights = None if init is None else load_weights(find_weights(init))
     if kind == "avd":
         if weights is None:
@@ -82,8 +88,10 @@ def build_recipe(
         size = int(weights.info.get("size", 256))
         recipe = AvdRecipe(config, weights, *_open_both(data, size), device, num_workers)
     else:
-        build = _build_frame_recipe if kind in FRAME_RECIPES else _build_motion_recipe
-        recipe = build(kind, config, data, device, num_workers)
+        if kind in FRAME_RECIPES:
+            recipe = FRAME_RECIPES[kind](config, *_open_both(data, config.size), device, num_workers)
+        else:
+            recipe = _build_motion_recipe(kind, config, data, device, frame_generator)
         if weights is not None:
             recipe.start_from(weights)
     if weights is not None:
@@ -95,21 +103,16 @@ def _open_both(data: str | Path, size: int) -> tuple[ClipSet, ClipSet]:
     return open_clips(data, "train", size), open_clips(data, "test", size)
 
 
-def _build_frame_recipe(
-    kind: str, config: Config, data: str | Path, device: torch.device, num_workers: int
-) -> Recipe:
-    return FRAME_RECIPES[kind](config, *_open_both(data, config.size), device, num_workers)
-
-
 def _build_motion_recipe(
-    kind: str, config: Config, data: str | Path, device: torch.device, num_workers: int
+    kind: str, config: Config, data: str | Path, device: torch.device, frame_generator: str | Path | None
 ) -> Recipe:
+    weights = None if frame_generator is None else load_weights(find_weights(frame_generator))
     if str(data) == SYNTHETIC:
-        model = load_frame_generator(find_weights(DEFAULTS["fomm"]))
+        model = load_frame_generator(find_weights(frame_generator or DEFAULTS["fomm"]))
         clips = synthetic_motion(model, "train", config.num_clips, config.clip_frames)
     else:
         clips = load_motion_set(data, config.fps)
-    return MOTION_RECIPES[kind](config, clips, device)
+    return MOTION_RECIPES[kind](config, clips, device, weights)
 
 
 def synthetic_motion(

@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from fommvg_lib.checkpoints import Weights
 from fommvg_lib.config.motion import FrameInterpolationConfig
 from fommvg_lib.metrics.motion import best_of_n_l1, motion_frechet
 from fommvg_lib.motion_files import MotionClip
@@ -65,8 +66,9 @@ class FrameInterpolationRecipe(MotionRecipe):
         config: FrameInterpolationConfig,
         data: Sequence[MotionClip] | PackedMotion,
         device: torch.device | str = "cpu",
+        frame_generator: Weights | None = None,
     ) -> None:
-        super().__init__(config, data, device)
+        super().__init__(config, data, device, frame_generator)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(config.seed)
             self.model = self._build_model()

@@ -23,7 +23,7 @@ from fommvg_lib.share import WHOLE, Share
 from fommvg_lib.training.recipe import Batch, Recipe, load_same_model
 from fommvg_lib.visualize import figure_picture, plot_tracks
 
-STREAM_BATCH, STREAM_NOISE, STREAM_CRITIC, STREAM_CHECK = range(4)
+STREAM_BATCH, STREAM_NOISE, STREAM_CRITIC, STREAM_CHECK, STREAM_IDENTITY = range(5)
 NUM_CHECK_WINDOWS = 256
 MIN_FRAMES = 4
 
@@ -44,12 +44,13 @@ class MotionRecipe(Recipe):
         config: of VP or FI.
         data: a motion set; every 8th clip is held out (none if there are fewer than 8).
         device: where the networks live.
+        frame_generator: the weights whose motion this is, to be compared; None: nobody knows.
 
     Attributes:
         has_held_out: whether figures are of clips that were not learned from.
 
     Raises:
-        InputError: if the clips are too short, or the set is empty or mixed.
+        InputError: if the clips are too short, the set is empty or mixed, or another frame generator's.
     """
 
     kind: str
@@ -59,8 +60,11 @@ class MotionRecipe(Recipe):
         config: VideoPredictionConfig | FrameInterpolationConfig,
         data: Sequence[MotionClip] | PackedMotion,
         device: torch.device | str,
+        frame_generator: Weights | None = None,
     ) -> None:
         packed = data if isinstance(data, PackedMotion) else PackedMotion.from_clips(data)
+        if frame_generator is not None:
+            check_is_motion_of(frame_generator, packed)
         num_steps = config.num_epochs * config.epoch_size
         super().__init__(config, device, num_steps, config.batch_size, packed.fingerprint())
         self.train, self.held_out = packed.split()
@@ -147,3 +151,19 @@ class MotionRecipe(Recipe):
         """Write the weights for use: the running mean in the default form."""
         about = {"num_clips": len(self.train), "training": self.config.to_dict(), **info}
         return self.for_use("model").save(folder, about)
+
+
+def check_is_motion_of(weights: Weights, motion: PackedMotion) -> None:
+    """Refuse a motion set of another frame generator; one that does not say whose it is passes.
+
+    An AVD network is trained on a finished TPSMM and leaves its keypoints alone, so that motion of the TPSMM
+    before that fits too.
+
+    Raises:
+        InputError: naming both.
+    """
+    if motion.weights_hash not in ("", weights.sha256, weights.info.get("tpsmm")):
+        raise InputError(
+            f"{weights.folder}: is the {weights.kind} frame generator {weights.sha256[:12]}, "
+            f"the motion set is of {motion.describe_origin()}"
+        )

@@ -3,7 +3,8 @@
 A step, in the published order: generator on LSGAN and moment matching; then new noise from the updated
 generator, and the critic. Default form: windows of changing length, each conditioned on its own first
 frame. Legacy form: clips of 16 frames, a random frame of the same video as x_0, a critic that sees single
-differences.
+differences. In both, real motion may be that of borrowed identities (`borrowed_identity.py`); in the legacy
+form x_0 stays as it is, as published.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from fommvg_lib.checkpoints import Weights
 from fommvg_lib.config.motion import VideoPredictionConfig
 from fommvg_lib.metrics.motion import drift, frozen_share, motion_frechet
 from fommvg_lib.motion_files import MotionClip
@@ -31,9 +33,11 @@ from fommvg_lib.packed_motion import PackedMotion
 from fommvg_lib.pca import fit_residual_pca
 from fommvg_lib.share import Share
 from fommvg_lib.training.recipe import Batch, Losses, Phase
+from fommvg_lib.training.recipes.borrowed_identity import lend_identities
 from fommvg_lib.training.recipes.motion import (
     STREAM_CHECK,
     STREAM_CRITIC,
+    STREAM_IDENTITY,
     STREAM_NOISE,
     MotionRecipe,
     seeded,
@@ -49,7 +53,18 @@ NUM_CHECK_FRAMES = 60
 
 
 class VideoPredictionRecipe(MotionRecipe):
-    """The recipe of `train vp`."""
+    """The recipe of `train vp`.
+
+    Args:
+        config: of the network, the losses and the schedule.
+        data: a motion set.
+        device: where the networks live.
+        frame_generator: the weights whose motion this is; needed for `avd_share`, else only compared.
+
+    Raises:
+        InputError: if the clips are too short, the set is empty, mixed or another frame generator's, or
+            `avd_share` is set and there is no AVD network for this motion.
+    """
 
     kind = "vp"
     config: VideoPredictionConfig
@@ -59,8 +74,12 @@ class VideoPredictionRecipe(MotionRecipe):
         config: VideoPredictionConfig,
         data: Sequence[MotionClip] | PackedMotion,
         device: torch.device | str = "cpu",
+        frame_generator: Weights | None = None,
     ) -> None:
-        super().__init__(config, data, device)
+        super().__init__(config, data, device, frame_generator)
+        self.identities = lend_identities(frame_generator, self.train, config.avd_share, self.device)
+        if self.identities is not None:
+            self.data += f" identities by {frame_generator.sha256[:16]}"
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(config.seed)
             self.model = self._build_model()
@@ -96,7 +115,11 @@ class VideoPredictionRecipe(MotionRecipe):
 
     def measure_motion(self) -> None:
         """Measure real motion in the model's space: moments at each lag, units of the critic's features."""
-        path = self._real_path(self.train.every_window(self.longest))[1]
+        windows = self.train.every_window(self.longest)
+        if self.identities is not None:  # as the critic will see it
+            drawn = self.identities.draw(windows, seeded(self.config.seed, 0, STREAM_IDENTITY))
+            windows = self.identities.change(windows, **drawn)
+        path = self._real_path(windows)[1]
         self._lags = tuple(lag for lag in self.config.moment_lags if lag < self.longest)
         self._stdev = lag_moments(path, self._lags)[1].sqrt().clamp_min(1e-4).to(self.device)
         self.features = MotionFeatures(path).to(self.device)
@@ -114,13 +137,22 @@ class VideoPredictionRecipe(MotionRecipe):
         return scaling.condition(seen[:, 0]), scaling.displacement(seen) @ self.model.basis.T
 
     def draw_batch(self, step: int, generator: torch.Generator) -> Batch:
-        """Draw the windows of a step."""
+        """Draw the windows of a step, and who borrows whose identity."""
         if not self.is_legacy:
-            return super().draw_batch(step, generator)
+            batch = super().draw_batch(step, generator)
+            borrowed = self.identities.draw(batch["windows"], generator) if self.identities else {}
+            return batch | borrowed
         length = self.config.max_seq_len
         windows, clips = self.train.draw(self.config.batch_size, length, generator, stride=length)
-        frames = self.train.draw_frames(clips, generator)[:, None]
-        return {"windows": windows, "frames": frames}
+        batch = {"windows": windows, "frames": self.train.draw_frames(clips, generator)[:, None]}
+        borrowed = self.identities.draw_one(self.train, len(windows), generator) if self.identities else {}
+        return batch | borrowed
+
+    def _seen_windows(self, batch: Batch) -> Tensor:
+        """Give the real windows that the critic sees."""
+        if self.identities is None:
+            return batch["windows"]
+        return self.identities.change(batch["windows"], batch["identity"], batch["borrows"])
 
     def phases(self, step: int) -> list[Phase]:
         """Update the generator, then the critic."""
@@ -131,7 +163,7 @@ class VideoPredictionRecipe(MotionRecipe):
         return [Phase(("generator",), losses[0]), Phase(("critic",), losses[1])]
 
     def _generator_losses(self, batch: Batch, step: int, share: Share) -> Losses:
-        condition, real = batch["real"] = self._real_path(batch["windows"])
+        condition, real = batch["real"] = self._real_path(self._seen_windows(batch))
         noise = self.randn(step, STREAM_NOISE, share, *real.shape[:2], self.config.noise_dim)
         fake = self.model.network(condition, noise)
         moments = self._moment_loss(fake)
@@ -165,8 +197,8 @@ class VideoPredictionRecipe(MotionRecipe):
     def _legacy_critic_losses(self, batch: Batch, step: int, share: Share) -> Losses:
         noise = self._legacy_noise(batch, step, share, STREAM_CRITIC)
         terms = vp_discriminator_terms(
-            self.model.network, self.networks["critic"], batch["windows"], batch["frames"][:, 0], noise,
-            self._num_scored(step),
+            self.model.network, self.networks["critic"], self._seen_windows(batch), batch["frames"][:, 0],
+            noise, self._num_scored(step),
         )  # fmt: skip
         return Losses.of(terms.pop("total"), terms)
 
