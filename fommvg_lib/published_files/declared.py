@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from fommvg_lib.files import InputError
+from fommvg_lib.published_files.directory import check_directory
 from fommvg_lib.published_files.plain_pickle import Call, Name, Refused, read_plain, shown
 
 MAX_BYTES = 4 * 2**30
@@ -22,6 +23,8 @@ MAX_BYTES = 4 * 2**30
 MAX_PICKLE_BYTES = 64 * 2**20
 """Largest table of names and shapes in a zip file."""
 MAX_ENTRIES = 100_000
+MAX_DIMS = 16
+"""Axes of a tensor; published ones have up to four."""
 
 LEGACY_MAGIC, LEGACY_PROTOCOL = 0x1950A86A20F9469CFC6C, 1001
 ITEM_BYTES = {
@@ -112,7 +115,8 @@ class _Table:
                 numbers = (offset, *size, *stride)
             case _:
                 raise Refused("its pickle describes a tensor in a way torch does not")
-        if len(size) != len(stride) or any(type(n) is not int or n < 0 for n in numbers):
+        is_plain = all(type(n) is int and 0 <= n < 2**63 for n in numbers)
+        if not is_plain or len(size) != len(stride) or len(size) > MAX_DIMS:
             raise Refused("its pickle describes a tensor in a way torch does not")
         last = offset + sum((n - 1) * step for n, step in zip(size, stride, strict=True))
         if prod(size) > storage.numel or (prod(size) and last >= storage.numel):
@@ -121,10 +125,12 @@ class _Table:
 
 def _check_zip(path: Path, size: int, table: _Table) -> None:
     with zipfile.ZipFile(path) as archive:
+        check_directory(path, size, archive.start_dir)
         entries = {info.filename: info for info in archive.infolist()}
         tables = [name for name in entries if name.split("/")[1:] == ["data.pkl"]]
         is_program = any(name.endswith("/constants.pkl") for name in entries)
-        if len(tables) != 1 or is_program or len(entries) != len(archive.infolist()):
+        names = {name.lower() for name in entries}  # torch finds names in either case
+        if len(tables) != 1 or is_program or len(names) != len(archive.infolist()):
             raise Refused(_what_zip(list(entries)))
         total = sum(info.file_size for info in entries.values())
         if total > size or any(info.compress_type != zipfile.ZIP_STORED for info in entries.values()):
@@ -168,7 +174,8 @@ def _check_legacy(stream: IO[bytes], size: int, table: _Table) -> None:
         raise Refused("was written by a machine of another byte order")
     table.read(stream)
     keys = read_plain(stream, ())
-    if not isinstance(keys, list) or sorted(map(repr, keys)) != sorted(map(repr, table.storages)):
+    is_plain = isinstance(keys, list) and all(isinstance(key, str) for key in keys)
+    if not is_plain or sorted(keys) != sorted(table.storages):
         raise Refused("is damaged: its list of numbers does not fit its table")
     at = stream.tell()
     for key in keys:

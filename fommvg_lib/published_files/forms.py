@@ -35,6 +35,8 @@ def recognise(path: Path) -> str:
     """
     if path.is_dir():
         raise InputError(f"{path}: {_what_folder(path)}")
+    if path.exists() and not path.is_file():
+        raise InputError(f"{path}: is no regular file")
     try:
         with path.open("rb") as stream:
             head = stream.read(HEAD)

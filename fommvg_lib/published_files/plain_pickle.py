@@ -8,10 +8,13 @@ that a file which wants `os.system` is refused by that name before anything else
 from __future__ import annotations
 
 import pickletools
+import sys
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import IO, Any, NamedTuple
 
+MAX_OPERATIONS = 2_000_000
+"""Operations of one pickle; the largest published one has less than 100,000."""
 KEY_TYPES = (str, int, float, bool, bytes, type(None))
 _PLAIN_VALUES = frozenset(
     "BININT BININT1 BININT2 LONG1 BINFLOAT BINUNICODE SHORT_BINUNICODE BINUNICODE8 "
@@ -72,11 +75,15 @@ def read_plain(
     """
     machine = _Machine(frozenset(allowed), on_call, on_persistent)
     try:
-        for opcode, argument, _ in pickletools.genops(stream):
+        for count, (opcode, argument, _) in enumerate(pickletools.genops(stream)):
             if machine.step(opcode.name, argument):
                 return machine.stack.pop()
+            if count > MAX_OPERATIONS:
+                raise Refused(f"its pickle has more than {MAX_OPERATIONS} operations")
     except Refused:
         raise
+    except (MemoryError, OverflowError) as error:
+        raise Refused("its pickle declares more than it can hold") from error
     except (ValueError, IndexError, KeyError, TypeError) as error:
         raise Refused(f"its pickle is damaged ({shown(error)})") from error
     raise Refused("its pickle has no end")
@@ -126,8 +133,10 @@ class _Machine:
             attribute, module = self.stack.pop(), self.stack.pop()
         else:
             module, _, attribute = argument.partition(" ")
+        if not isinstance(module, str) or not isinstance(attribute, str):
+            raise Refused("its pickle wants something that has no name")
         module = "builtins" if module == "__builtin__" else module  # as Python 2 called it
-        name = Name(str(module), str(attribute))
+        name = Name(module, attribute)
         if str(name) not in self._allowed:
             raise Refused(f"it wants {shown(name)}, which no weights need: refused, nothing in it was run")
         self.stack.append(name)
@@ -179,4 +188,6 @@ class _Machine:
         for key, value in zip(items[::2], items[1::2], strict=True):
             if not isinstance(key, KEY_TYPES):
                 raise Refused("its pickle holds a dict whose keys are neither texts nor numbers")
+            if isinstance(key, int) and abs(key) >= sys.hash_info.modulus:  # chosen, they all collide
+                raise Refused("its pickle holds a dict whose keys are larger than any number of weights")
             target[key] = value

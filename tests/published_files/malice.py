@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import pickle
+import struct
 import tarfile
 import zipfile
 from pathlib import Path
@@ -83,10 +84,44 @@ def zip_bomb(path: Path, entries: dict[str, Any], num_bytes: int = 2**26) -> Pat
     return path
 
 
+def _members(path: Path) -> dict[str, bytes]:
+    with zipfile.ZipFile(path) as source:
+        return {info.filename: source.read(info) for info in source.infolist()}
+
+
+def two_directories(path: Path, num_bytes: int) -> Path:
+    """Write a torch zip with two directories: Python finds a harmless one, torch one with a zip bomb.
+
+    The end record names the bomb's; the harmless one lies right before it.
+    """
+    plain = _members(path)
+    bomb = {name: data + bytes(num_bytes) * name.endswith("/data.pkl") for name, data in plain.items()}
+    files, directories = [], []
+    for members, method in ((bomb, zipfile.ZIP_DEFLATED), (plain, zipfile.ZIP_STORED)):
+        stream = io.BytesIO()
+        with zipfile.ZipFile(stream, "w", method) as archive:
+            for name, data in members.items():
+                archive.writestr(name, data)
+        whole = stream.getvalue()
+        end = whole.rindex(b"PK\5\6")
+        size, start = struct.unpack("<2L", whole[end + 12 : end + 20])
+        files.append(whole[:start])
+        directories.append(bytearray(whole[start : start + size]))
+    # Python adds to each place in the directory by how much the directory lies later than the record says.
+    moved_by = len(files[0]) - len(files[1])
+    at, second = 0, directories[1]
+    while at < len(second):
+        begin = struct.unpack_from("<L", second, at + 42)[0]
+        struct.pack_into("<L", second, at + 42, begin + moved_by)
+        at += 46 + sum(struct.unpack_from("<3H", second, at + 28))
+    record = struct.pack("<4s4H2LH", b"PK\5\6", 0, 0, *[len(plain)] * 2, len(second), len(files[0]), 0)
+    path.write_bytes(files[0] + directories[0] + files[1] + second + record)
+    return path
+
+
 def rewrite(path: Path, change: Any) -> Path:
     """Write a torch zip anew with its table of tensors changed, all else as it was."""
-    with zipfile.ZipFile(path) as source:
-        members = {info.filename: source.read(info) for info in source.infolist()}
+    members = _members(path)
     with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as target:
         for name, data in members.items():
             target.writestr(name, change(data) if name.endswith("/data.pkl") else data)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import os
 import tarfile
 import zipfile
 
@@ -77,6 +78,11 @@ def test_numbers_that_are_not_finite_are_refused(tmp_path):
 
 def test_a_missing_file_is_told(tmp_path):
     assert told(tmp_path / "none.pth.tar") == "no such file"
+
+
+def test_a_pipe_is_refused_without_waiting_for_it(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    assert told(tmp_path / "pipe") == "is no regular file"
 
 
 def test_an_empty_file_is_told(tmp_path):

@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 import ast
 import pickle
+import sys
+import tarfile
 import warnings
 import zipfile
 from pathlib import Path
@@ -13,7 +15,8 @@ import pytest
 import torch
 
 from fommvg_lib.files import InputError
-from fommvg_lib.published_files import read_checkpoint, read_components
+from fommvg_lib.published_files import plain_pickle, read_checkpoint, read_components
+from fommvg_lib.published_files.forms import LEGACY_START
 from tests.published_files import malice
 
 LIBRARY = Path(__file__).resolve().parents[2] / "fommvg_lib"
@@ -162,6 +165,118 @@ def test_one_tensor_under_many_names_is_refused(tmp_path):
         read_checkpoint(path).part("generator")
 
 
+def test_a_second_directory_that_only_torch_sees_is_refused(tmp_path):
+    """The bomb is real: Python reads the harmless directory, torch unpacks the other one."""
+    path = malice.save(tmp_path / "model.pth.tar", {"a": {"w": torch.ones(4)}}, "zip")
+    malice.two_directories(path, 2**24)
+    assert path.stat().st_size < 2**16
+    with zipfile.ZipFile(path) as archive:
+        assert max(info.file_size for info in archive.infolist()) < 2**10
+    torch_sees = torch._C.PyTorchFileReader(str(path)).get_record("data.pkl")
+    assert len(torch_sees) > 2**24
+    refused(path, "more than one zip directory")
+
+
+@pytest.mark.parametrize("tail", [b"PK\5\6", b"\0" * 30], ids=["record", "zeros"])
+def test_a_zip_with_something_after_its_end_is_refused(tmp_path, tail):
+    path = malice.save(tmp_path / "model.pth.tar", {"a": {"w": torch.ones(4)}}, "zip")
+    path.write_bytes(path.read_bytes() + tail)
+    refused(path)
+
+
+def test_a_second_table_in_capital_letters_is_refused(tmp_path):
+    path = malice.save(tmp_path / "model.pth.tar", {"a": {"w": torch.ones(4)}}, "zip")
+    with zipfile.ZipFile(path, "a") as archive:
+        table = next(name for name in archive.namelist() if name.endswith("/data.pkl"))
+        archive.writestr(table.replace("data.pkl", "DATA.PKL"), archive.read(table))
+    refused(path)
+
+
+def nested(depth=60):
+    """A tuple of two of a tuple of two of ...: small to store, endless to print or compare."""
+    return b")" + b"".join(b"q%ch%c\x86" % (i, i) for i in range(depth))
+
+
+@pytest.mark.parametrize(
+    "table",
+    [b"\x80\x04" + nested() + b"\x8c\x01a\x93.", b"\x80\x04\x8c\x01a" + nested() + b"\x93."],
+    ids=["module", "name"],
+)
+def test_a_name_that_is_no_text_costs_no_time(tmp_path, table):
+    path = malice.save(tmp_path / "model.pth.tar", {"a": {"w": torch.ones(4)}}, "zip")
+    malice.rewrite(path, lambda _: table)
+    refused(path, "has no name")
+
+
+def test_nested_tuples_in_a_legacy_list_cost_no_time(tmp_path):
+    path = malice.save(tmp_path / "model.pth.tar", {"a": {"w": torch.ones(4)}}, "legacy")
+    data = path.read_bytes()
+    path.write_bytes(data[: data.rindex(b"\x80\x02]")] + b"\x80\x02]" + nested() + b"a." + bytes(64))
+    refused(path, "its list of numbers does not fit")
+
+
+def test_a_shape_of_many_axes_costs_no_time(tmp_path):
+    path = malice.save(tmp_path / "model.pth.tar", {"a": {"w": torch.ones(4)}}, "zip")
+    sides = b"(\x8a\xff" + b"\x7f" * 254 + b"\x01q\xf0" + b"h\xf0" * 5000 + b"t"
+    steps = b"(" + b"K\x01" * 5001 + b"t"
+    malice.rewrite(path, lambda table: table.replace(b"K\x04\x85", sides).replace(b"K\x01\x85", steps))
+    refused(path, "describes a tensor in a way torch does not")
+
+
+def test_numbers_chosen_to_collide_as_keys_cost_no_time(tmp_path):
+    path = malice.save(tmp_path / "model.pth.tar", {"a": {"w": torch.ones(4)}}, "zip")
+    keys = {index * sys.hash_info.modulus: 0 for index in range(1, 50)}
+    malice.rewrite(path, lambda _: pickle.dumps({"a": keys}, protocol=2))
+    refused(path, "larger than any number of weights")
+
+
+def test_a_pickle_of_endless_operations_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(plain_pickle, "MAX_OPERATIONS", 1000)
+    path = malice.save(tmp_path / "model.pth.tar", {"a": {"w": torch.ones(4)}}, "zip")
+    malice.rewrite(path, lambda _: b"\x80\x02" + b"]" * 2000 + b".")
+    refused(path, "more than 1000 operations")
+
+
+def test_a_text_that_declares_more_than_any_memory_is_refused(tmp_path):
+    huge = b"\x80\x04\x8d" + (2**60).to_bytes(8, "little") + b"x"
+    path = tmp_path / "model.pth.tar"
+    path.write_bytes(LEGACY_START + b".\x80\x02M\xe9\x03." + huge)
+    refused(path, "declares more than it can hold")
+    path = malice.object_npy(tmp_path / "pca.npy", None)
+    data = path.read_bytes()
+    path.write_bytes(data[: data.index(b"\n") + 1] + huge)
+    with pytest.raises(InputError, match="declares more than it can hold"):
+        read_components(path)
+
+
+def test_checks_come_in_order_before_torch_loads(tmp_path, monkeypatch):
+    """First what the file is, then what it declares, then its hash; torch loads what passed all."""
+    asked = []
+    monkeypatch.setattr(torch, "load", lambda *args, **options: asked.append("load") or {"a": 1})
+    good = malice.save(tmp_path / "good.pth", {"a": {"w": torch.ones(4)}}, "zip")
+    read_checkpoint(good, check_hash=lambda path: asked.append("hash"))
+    assert asked == ["hash", "load"]
+    refused_hash = {"check_hash": lambda path: "has sha256 1 instead of 2"}
+    refused(good, "has sha256 1 instead of 2", **refused_hash)
+    bomb = malice.zip_bomb(tmp_path / "bomb.pth", {"a": 1}, 2**20)
+    refused(bomb, "before unpacking", **refused_hash)
+    (tmp_path / "page.pth").write_bytes(b"<html>")
+    refused(tmp_path / "page.pth", "is a web page", **refused_hash)
+    assert asked == ["hash", "load"]
+
+
+def test_a_tar_that_begins_like_a_legacy_file_is_refused(tmp_path, canary):
+    """torch looks for its oldest form, a tar, before it reads a legacy file."""
+    path = malice.legacy_tar(tmp_path / "model.pth.tar", malice.payloads(canary)["os.system"])
+    data = bytearray(path.read_bytes())
+    data[: len(LEGACY_START) + 2] = LEGACY_START + b".\0"
+    checksum = sum(data[:148]) + 8 * 32 + sum(data[156:512])
+    data[148:156] = b"%06o\0 " % checksum
+    path.write_bytes(bytes(data))
+    assert tarfile.is_tarfile(path)
+    refused(path)
+
+
 def test_nested_tuples_as_keys_cost_no_time(tmp_path):
     table = b"\x80\x02}(" + b")" + b"".join(b"q%c(h%ch%ct" % (i, i, i) for i in range(60)) + b"Nu."
     path = malice.save(tmp_path / "model.pth.tar", {"a": {"w": torch.ones(4)}}, "zip")
@@ -205,8 +320,9 @@ def test_the_library_cannot_unpickle():
     modules = {"pickle", "_pickle", "cPickle", "dill", "cloudpickle", "joblib", "shelve", "marshal"}
     loads = []
     for path in sorted(LIBRARY.rglob("*.py")):
+        name = path.relative_to(LIBRARY).as_posix()
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            where = f"{path.relative_to(LIBRARY)}:{getattr(node, 'lineno', 0)}"
+            where = f"{name}:{getattr(node, 'lineno', 0)}"
             if isinstance(node, ast.Import):
                 assert not {alias.name.split(".")[0] for alias in node.names} & modules, where
             elif isinstance(node, ast.ImportFrom):
@@ -216,7 +332,7 @@ def test_the_library_cannot_unpickle():
                 assert node.value.value is (node.arg == "weights_only"), where
             elif is_load(node, "torch", "np", "numpy"):
                 assert {word.arg for word in node.keywords} & {"weights_only", "allow_pickle"}, where
-                loads += [path.relative_to(LIBRARY).as_posix()] if is_load(node, "torch") else []
+                loads += [name] if is_load(node, "torch") else []
     assert loads == ["published_files/checkpoint.py"]
 
 
