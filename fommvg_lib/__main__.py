@@ -10,7 +10,7 @@ import sys
 
 from fommvg_lib import __version__
 from fommvg_lib.commands import animate, invent, motion, run_notebooks, train, weights
-from fommvg_lib.commands.options import OneLineParser
+from fommvg_lib.commands.options import OneLineParser, printable
 from fommvg_lib.files import InputError, RunError
 
 
@@ -37,7 +37,7 @@ def main(argv: list[str] | None = None) -> int:
     try:
         return args.run(args) or 0
     except (InputError, RunError) as error:
-        print(f"fommvg {args.command}: {' '.join(str(error).split())}", file=sys.stderr)
+        print(f"fommvg {args.command}: {printable(' '.join(str(error).split()))}", file=sys.stderr)
         return 2 if isinstance(error, InputError) else 1
     except KeyboardInterrupt:
         print(f"fommvg {args.command}: interrupted", file=sys.stderr)

@@ -84,10 +84,14 @@ def read_description(folder: str | Path) -> dict[str, Any]:
         raise InputError(f"{folder}: holds no config.json, so it is no weights folder")
     try:
         description = json.loads(path.read_text(encoding="utf-8"))
-    except (ValueError, OSError) as error:
+    except (ValueError, OSError, RecursionError) as error:
         raise InputError(f"{path}: cannot be read ({error})") from error
     if not isinstance(description, dict) or not {"kind", "config", "sha256"} <= description.keys():
         raise InputError(f"{path}: is not the description of a weights folder (kind, config, sha256)")
+    kinds = {"kind": str, "config": dict, "sha256": str, "info": dict}
+    wrong = [name for name, kind in kinds.items() if not isinstance(description.get(name, {}), kind)]
+    if wrong:
+        raise InputError(f"{path}: its {wrong[0]} is not what a weights folder says")
     if description.get("format") != FORMAT:
         raise InputError(f"{path}: format {description.get('format')!r}, this version reads {FORMAT}")
     return description

@@ -15,6 +15,11 @@ from tqdm.auto import tqdm
 from fommvg_lib.files import InputError
 
 
+def printable(value: object) -> str:
+    """Write what a file from anywhere says on one line, so that it cannot steer the terminal."""
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in str(value))
+
+
 class OneLineParser(argparse.ArgumentParser):
     """A parser whose errors are one line and exit status 2."""
 
@@ -86,7 +91,11 @@ def prepared_image(path: str, crop: str, size: int):
     from fommvg_lib.video_io import read_image, resize_image
 
     whole = read_image(path)
-    box, remark = find_crop(whole, parse_crop(crop))
+    mode = parse_crop(crop)
+    try:
+        box, remark = find_crop(whole, mode)
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from error
     if remark:
         note(f"{path}: {remark}")
     return resize_image(apply_crop(whole, box), (size, size)), box, whole

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 from pathlib import Path
 
 from fommvg_lib.commands import options
@@ -26,7 +27,9 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
 
     imported = actions.add_parser("import", help="make a weights folder of a published file")
     imported.add_argument("file", help="a .pth.tar or .pth as published")
-    imported.add_argument("--as", dest="kind", required=True, choices=KINDS, help="whose file it is")
+    imported.add_argument(
+        "--as", dest="kind", required=True, choices=(*KINDS, *WAITING), help="whose file it is"
+    )
     imported.add_argument("--config", help="fomm, tpsmm: a published config by name, or its YAML file")
     imported.add_argument("--pca", help="vp: its principal components, as published (.npy) or ours")
     imported.add_argument(
@@ -44,6 +47,8 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
 
 KINDS = ("fomm", "tpsmm", "vp", "fi")
 """Those of `importing.KINDS`, which is slow to import; a test compares them."""
+WAITING = ("frgan",)
+"""Kinds that wait for their model."""
 
 
 def run_list(args: argparse.Namespace) -> None:
@@ -73,21 +78,23 @@ def _row_of_folder(folder: Path, state: str) -> dict:
     except InputError as error:
         description = {"kind": "-", "sha256": None, "info": {"what": str(error)}}
         state = "broken"
-    info = description.get("info", {})
+    info, tensors = description.get("info", {}), folder / "weights.safetensors"
     row = {"name": folder.name, "kind": description["kind"], "state": state, "size": info.get("size")}
     return row | {
         "licence": info.get("licence"),
         "what": info.get("what"),
         "sha256": description["sha256"],
+        "bytes": tensors.stat().st_size if tensors.is_file() else None,
     }
 
 
 def _table(rows: list[dict]) -> str:
-    lines = [("name", "kind", "state", "pixels", "hash", "licence", "what")]
+    lines = [("name", "kind", "state", "pixels", "MB", "hash", "licence", "what")]
     for row in rows:
         known = "sha256" if row["sha256"] else "md5" if row.get("md5") else "unknown"
-        cells = row["name"], row["kind"], row["state"], row["size"] or "-", known, row["licence"] or "-"
-        lines.append((*map(str, cells), (row["what"] or "").replace("`", "")))
+        size = "unknown" if row["bytes"] is None else f"{row['bytes'] / 1e6:.1f}"
+        cells = row["name"], row["kind"], row["state"], row["size"] or "-", size, known, row["licence"] or "-"
+        lines.append((*map(options.printable, cells), options.printable(row["what"] or "").replace("`", "")))
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     padded = (map(str.ljust, line, widths) for line in lines)
     return "\n".join("  ".join(cells).rstrip() for cells in padded)
@@ -111,17 +118,21 @@ def run_fetch(args: argparse.Namespace) -> None:
     if entry.kind in HELPER_KINDS:
         if args.out:
             raise InputError(f"--out: {args.name} is found in your folder of weights only")
-        path = fetch(entry, entry.file, show_progress=True)
+        path = fetch(entry, entry.file, show_progress=sys.stderr.isatty())
         report.wrote(path, kind=entry.kind)
         report.show()
         return
-    _report(report, fetch_weights(args.name, args.out, show_progress=True))
+    _report(report, fetch_weights(args.name, args.out, show_progress=sys.stderr.isatty()))
 
 
 def run_import(args: argparse.Namespace) -> None:
     """Import a published file."""
     from fommvg_lib.importing import ImportOptions, import_weights
 
+    if args.kind in WAITING:
+        raise InputError(
+            f"{args.file}: {args.kind} files cannot be imported yet: this version has no such model"
+        )
     report = options.Report(args)
     components = None if args.pca is None else Path(args.pca)
     given = ImportOptions(args.config, args.legacy_swap, components)
@@ -153,4 +164,4 @@ def run_info(args: argparse.Namespace) -> None:
         print(f"{name:8} {value}")
     for name, value in weights.info.items():
         if not isinstance(value, (dict, list)):
-            print(f"{name:8} {value}")
+            print(f"{options.printable(name):8} {options.printable(value)}")

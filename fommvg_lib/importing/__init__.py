@@ -18,7 +18,7 @@ from fommvg_lib.importing.tpsmm import translate_tpsmm
 from fommvg_lib.importing.translation import ImportOptions, Translation
 from fommvg_lib.published_files import Checkpoint, read_checkpoint
 from fommvg_lib.weights import cache_folder
-from fommvg_lib.weights.fetching import fetch
+from fommvg_lib.weights.fetching import fetch, forget_hash
 from fommvg_lib.weights.registry import Entry, find_entry, read_registry
 
 __all__ = ["KINDS", "ImportOptions", "Imported", "fetch_weights", "import_weights"]
@@ -111,7 +111,7 @@ def fetch_weights(name: str, folder: str | Path | None = None, show_progress: bo
     Args:
         name: of the registry.
         folder: where the weights go; None: where `find_weights` finds them by name.
-        show_progress: show a bar on a terminal.
+        show_progress: show a bar.
 
     Raises:
         InputError: if the name is unknown, a file is not what it should be, or the folder holds others.
@@ -128,7 +128,14 @@ def fetch_weights(name: str, folder: str | Path | None = None, show_progress: bo
         return Imported(folder, there.kind, there.sha256, is_new=False)
     components = fetch(entry, entry.components, show_progress) if entry.components else None
     path = fetch(entry, entry.file, show_progress)
-    return import_weights(path, entry.kind, folder, ImportOptions(components=components), entry)
+    try:
+        return import_weights(path, entry.kind, folder, ImportOptions(components=components), entry)
+    except InputError as error:
+        for file in (path, components):
+            if file is not None and str(error).startswith(f"{file}: "):
+                forget_hash(file)
+                raise InputError(f"{error}; remove that file to have it fetched anew") from error
+        raise
 
 
 def _check_options(kind: str, chosen: Kind, options: ImportOptions) -> None:

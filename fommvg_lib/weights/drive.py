@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import sys
 from pathlib import Path
 from types import ModuleType
 
@@ -22,7 +21,7 @@ def fetch_drive(is_folder: bool, address: str, name: str, part: Path, show_progr
         address: the file's or folder's id.
         name: the file's.
         part: where it goes; what came of it so far is kept in a folder beside it.
-        show_progress: show a bar on a terminal.
+        show_progress: show a bar.
 
     Raises:
         SourceError: if gdown is missing, or Drive does not give the file.
@@ -34,10 +33,9 @@ def fetch_drive(is_folder: bool, address: str, name: str, part: Path, show_progr
     folder = part.with_name(part.name + "s")  # gdown resumes whatever in a folder begins like the file's name
     folder.mkdir(exist_ok=True)
     target = folder / name
-    quiet = not (show_progress and sys.stderr.isatty())
     try:
         file_id = _file_in_folder(gdown, address, name) if is_folder else address
-        result = gdown.download(id=file_id, output=str(target), quiet=quiet, resume=True)
+        result = gdown.download(id=file_id, output=str(target), quiet=not show_progress, resume=True)
     except SourceError:
         raise
     except Exception as error:  # gdown's own, those of requests, whatever its parser meets in Drive's pages

@@ -9,7 +9,7 @@ from __future__ import annotations
 import fcntl
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import quote
@@ -23,6 +23,18 @@ from fommvg_lib.weights.transfer import SourceError, fetch_http, read_json
 YANDEX_API = "https://cloud-api.yandex.net/v1/disk/public/resources/download?public_key="
 
 
+class NoSource(RunError):
+    """No source gave a file.
+
+    Attributes:
+        reasons: each source's, in a few words.
+    """
+
+    def __init__(self, message: str, reasons: Sequence[str]) -> None:
+        super().__init__(message)
+        self.reasons = tuple(reasons)
+
+
 def place_of(entry: Entry, file: PublishedFile) -> Path:
     """Give where a published file lies once it is fetched, or put there by hand."""
     return cache_folder() / "downloads" / entry.name / file.name
@@ -34,11 +46,12 @@ def fetch(entry: Entry, file: PublishedFile, show_progress: bool = False) -> Pat
     Args:
         entry: whose file it is.
         file: the file.
-        show_progress: show a bar on a terminal.
+        show_progress: show a bar.
 
     Raises:
         InputError: if the file that is there is another.
-        RunError: if no source gave it, with each one's reason and the place to put it by hand.
+        NoSource: if no source gave it, with each one's reason and the place to put it by hand.
+        RunError: if another process is fetching it.
     """
     path = place_of(entry, file)
     try:
@@ -58,9 +71,11 @@ def fetch(entry: Entry, file: PublishedFile, show_progress: bool = False) -> Pat
                 return path
             except SourceError as error:
                 reasons.append(f"{_host(source)}: {error}")
-    raise RunError(
-        f"{entry.name}: no source gave {file.name} ({'; '.join(reasons) or 'none is known'}); fetch it with "
-        f"a browser from {file.page}, put it at {path} and run this again"
+    reasons = reasons or ["none is known"]
+    raise NoSource(
+        f"{entry.name}: no source gave {file.name} ({'; '.join(reasons)}); fetch it with a browser from "
+        f"{file.page}, put it at {path} and run this again",
+        reasons,
     )
 
 
@@ -96,6 +111,11 @@ def _check(file: PublishedFile, found: Path, path: Path) -> str | None:
     if first != [digest]:
         return f"has sha256 {digest[:12]}, at the first fetch it was {''.join(first)[:12]} ({record})"
     return None
+
+
+def forget_hash(path: Path) -> None:
+    """Take back the hash of a first fetch: the file turned out to be none that it could hold for."""
+    path.with_name(path.name + ".sha256").unlink(missing_ok=True)
 
 
 def _remove_part(part: Path) -> None:

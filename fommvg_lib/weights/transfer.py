@@ -48,7 +48,7 @@ def fetch_http(url: str, part: Path, show_progress: bool = False) -> None:
     Args:
         url: https or http.
         part: where the bytes gather; kept if the connection breaks.
-        show_progress: show a bar on a terminal.
+        show_progress: show a bar.
 
     Raises:
         SourceError: if the address does not answer with the whole file.
@@ -139,8 +139,9 @@ def _write(
     free = shutil.disk_usage(part.parent).free
     if total is not None and total - have + SPARE_BYTES > free:
         raise SourceError(f"needs {(total - have) / 1e6:.0f} MB of disk, {free / 1e6:.0f} MB are free")
-    quiet = None if show_progress else True  # None: a bar on terminals only
-    bar = tqdm(total=total, initial=have, unit="B", unit_scale=True, desc=part.stem, disable=quiet)
+    bar = tqdm(
+        total=total, initial=have, unit="B", unit_scale=True, desc=part.stem, disable=not show_progress
+    )
     with bar, part.open("r+b" if have else "wb") as stream:
         stream.seek(have)
         while chunk := answer.read(CHUNK):

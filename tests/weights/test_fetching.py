@@ -86,6 +86,27 @@ def test_a_broken_fetch_goes_on_in_the_next_run(site, cache):
     assert site.requests[-1] == ("/a.bin", "bytes=100000-", '"1"')
 
 
+def test_a_fetch_that_the_user_interrupts_goes_on_later(site, cache, monkeypatch):
+    def interrupt(bar, count):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(transfer.tqdm, "update", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            get(entry(site.url("/a.bin")))
+    assert leftovers(cache) == ["a.bin.part", "a.bin.part.json"]
+    assert get(entry(site.url("/a.bin"))).read_bytes() == DATA
+    assert [asked for _, asked, _ in site.requests] == [None, "bytes=10000-"]
+
+
+@pytest.mark.parametrize("is_shown", [True, False])
+def test_a_bar_is_shown_where_it_is_asked_for(site, cache, capsys, is_shown):
+    wanted = entry(site.url("/a.bin"))
+    fetch(wanted, wanted.file, show_progress=is_shown)
+    shown = "".join(capsys.readouterr())
+    assert ("a.bin" in shown and "300k/300k" in shown) is is_shown
+
+
 def test_a_file_that_changed_meanwhile_is_begun_anew(site, cache):
     site.breaks_after = [100_000, 0]
     refused(entry(site.url("/a.bin")))
@@ -259,6 +280,9 @@ def test_drive_is_asked_through_gdown(cache, monkeypatch):
     fake_gdown(monkeypatch, download)
     assert get(entry("drive:ABC")).read_bytes() == DATA
     assert asked["id"] == "ABC" and asked["quiet"] and asked["resume"]
+    place_of(entry(), entry().file).unlink()
+    fetch(entry("drive:ABC"), entry("drive:ABC").file, show_progress=True)
+    assert not asked["quiet"]
     assert leftovers(cache) == ["a.bin", "a.bin.sha256"]
 
 

@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from fommvg_lib.__main__ import main
+from fommvg_lib.checkpoints import load_weights
 from fommvg_lib.commands.weights import KINDS as OFFERED
 from fommvg_lib.config.presets import PRESETS
 from fommvg_lib.files import InputError
@@ -221,6 +222,66 @@ def test_info_shows_what_was_imported(site, capsys):
 
 def test_import_refuses_in_one_line(tmp_path, capsys):
     (tmp_path / "page.pth").write_bytes(b"<html><title>Sign in</title></html>")
-    status, out, err = run(capsys, "import", tmp_path / "page.pth", "--as", "fi", "--out", tmp_path / "out")
-    assert status == 2 and err.count("\n") == 1 and "is a web page" in err and out == ""
-    assert run(capsys, "import", tmp_path / "page.pth", "--as", "frgan", "--out", tmp_path / "out")[0] == 2
+    cases = (
+        ("fi", "page.pth: is a web page"),
+        ("frgan", "page.pth: frgan files cannot be imported yet: this version has no such model"),
+        ("gan", "invalid choice: 'gan'"),
+    )
+    for kind, told in cases:
+        words = ("import", tmp_path / "page.pth", "--as", kind, "--out", tmp_path / "out")
+        status, out, err = run(capsys, *words)
+        assert status == 2 and err.count("\n") == 1 and told in err and out == "", err
+    assert not (tmp_path / "out").exists()
+
+
+def test_import_takes_the_exchange_of_encoders_from_the_command_line(site, tmp_path, capsys):
+    words = ("import", tmp_path / "vp_best.pth", "--as", "vp", "--pca", tmp_path / "pca.npy", "--out")
+    assert run(capsys, *words, tmp_path / "kept")[0] == 0
+    assert run(capsys, *words, tmp_path / "swapped", "--legacy-swap")[0] == 0
+    kept, swapped = (load_weights(tmp_path / name).part("network") for name in ("kept", "swapped"))
+    for name in ("layers.0.weight", "layers.4.bias"):
+        assert torch.equal(swapped[f"ench.{name}"], kept[f"encc.{name}"])
+        assert torch.equal(swapped[f"encc.{name}"], kept[f"ench.{name}"])
+
+
+def test_garbage_is_not_remembered_as_the_right_file(site, cache, capsys):
+    good, site.files["/fi_best.pth"] = site.files["/fi_best.pth"], b"garbage" * 1000
+    status, _, err = run(capsys, "fetch", "my-fi")
+    path = cache / "downloads" / "my-fi" / "fi_best.pth"
+    assert status == 2 and err.count("\n") == 1
+    assert f"{path}: is no torch file" in err and "remove that file to have it fetched anew" in err
+    site.files["/fi_best.pth"], site.etag = good, '"2"'
+    path.unlink()
+    assert run(capsys, "fetch", "my-fi")[0] == 0
+    assert path.with_name("fi_best.pth.sha256").read_text().startswith(hashlib.sha256(good).hexdigest())
+
+
+def test_sizes_are_listed_where_they_are_known(capsys):
+    rows = {row["name"]: row for row in json.loads(run(capsys, "list", "--json")[1])}
+    assert rows["heads64-fomm"]["bytes"] > 10**6 and rows["tpsmm-vox"]["bytes"] is None
+    lines = {line.split()[0]: line for line in run(capsys, "list")[1].splitlines()}
+    assert lines["tpsmm-vox"].split()[2:7] == ["to", "fetch", "256", "unknown", "unknown"]
+
+
+def test_a_foreign_folder_cannot_steer_the_terminal(site, cache, capsys):
+    run(capsys, "fetch", "my-fi")
+    path = cache / "my-fi" / "config.json"
+    description = json.loads(path.read_text())
+    description["info"] |= {"what": "\x1b[2Jgone\nnext", "licence": "\x9b2J"}
+    path.write_text(json.dumps(description))
+    for words in (("list",), ("info", "my-fi")):
+        out = run(capsys, *words)[1]
+        assert "\x1b" not in out and "\x9b" not in out and r"\x1b[2Jgone\nnext" in out
+    description["kind"] = "\x1b[2J"
+    path.write_text(json.dumps(description))
+    err = run(capsys, "fetch", "my-fi")[2]
+    assert "\x1b" not in err and err.count("\n") == 1
+
+
+@pytest.mark.parametrize("name", ["kind", "config", "sha256", "info"])
+def test_a_description_of_other_types_is_one_line(site, cache, capsys, name):
+    run(capsys, "fetch", "my-fi")
+    path = cache / "my-fi" / "config.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {name: 5}))
+    status, _, err = run(capsys, "info", "my-fi")
+    assert status == 2 and err.count("\n") == 1 and f"its {name} is not" in err
