@@ -79,7 +79,7 @@ def test_dropout_is_drawn_for_the_whole_batch(monkeypatch):
         return original(model, source, driving, transform, config, perceptual, use_background, kept)
 
     monkeypatch.setattr(tpsmm, "generator_losses", watch)
-    recipe = build(dropout_start=0.5, dropout_max=0.6)
+    recipe = build(dropout_epoch=35, dropout_start=0.5, dropout_max=0.6)
     for share in (Share(), Share(0, 2), Share(1, 2)):
         recipe.phases(0)[0].losses(next(recipe.batches(0, share)), 0, share)
     (theta, kept), *parts = seen
@@ -89,7 +89,7 @@ def test_dropout_is_drawn_for_the_whole_batch(monkeypatch):
 
 
 def test_no_dropout_after_its_last_epoch():
-    recipe = build()
+    recipe = build(dropout_epoch=35)
     assert recipe.config.dropout_probability(recipe.epoch(9)) == 0.0
     assert recipe.config.dropout_probability(recipe.epoch(0)) > 0.0
 
