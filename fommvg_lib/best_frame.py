@@ -12,12 +12,12 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from fommvg_lib.landmarks import Landmarker, Points
+from fommvg_lib.landmarks import PICTURE_SIDE, Landmarker, Points
 from fommvg_lib.motion import Motion, closest_frame
 from fommvg_lib.video_io import resize_image
 
 KEYPOINTS = "keypoints"
-_LEAST_SIDE = 256
+GIVEN = "the user"
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class BestFrame:
 
     Attributes:
         index: its number.
-        by: the name of the landmark detector, or "keypoints".
+        by: the name of the landmark detector, "keypoints", or "the user" for a number that was given.
         note: what is not as was hoped for (no face found), or None.
     """
 
@@ -77,8 +77,8 @@ def find_best_frame(
 
 
 def _find(landmarker: Landmarker, image: np.ndarray) -> Points | None:
-    """Find landmarks that span an area, (L, 2) float64; detectors know faces of some size only."""
-    scale = _LEAST_SIDE / min(image.shape[:2])
+    """Find landmarks that span an area, (L, 2) float64."""
+    scale = PICTURE_SIDE / min(image.shape[:2])
     if scale > 1:
         image = resize_image(image, (round(image.shape[0] * scale), round(image.shape[1] * scale)))
     points = landmarker.find(image)

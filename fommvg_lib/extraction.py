@@ -111,7 +111,7 @@ def extract_folder(
         else:
             result.written.append(target)
     name = "rejected.csv" if count == 1 else f"rejected-{index}-of-{count}.csv"
-    _write_rejected(out / name, result.rejected)
+    write_rejected(out / name, result.rejected)
     if clips and len(result.rejected) == len(clips):
         raise InputError(f"{root}: none of its {len(clips)} clips could be read, see {out / name}")
     return result
@@ -125,12 +125,12 @@ def _extract_clip(model: FrameGenerator, path: Path, batch: int) -> MotionClip:
     return MotionClip(motion, float(info.fps), frame_size, path.stem, digest, model.weights_hash)
 
 
-def _write_rejected(path: Path, rejected: dict[str, str]) -> None:
-    """List the rejected clips; an empty list removes an old file."""
+def write_rejected(path: Path, rejected: dict[str, str], what: str = "clip") -> None:
+    """List what was rejected, with reasons, in a CSV file; an empty list removes an old file."""
     if not rejected:
         path.unlink(missing_ok=True)
         return
-    write_text(path, rows_as_csv([("clip", "reason"), *rejected.items()]))
+    write_text(path, rows_as_csv([(what, "reason"), *rejected.items()]))
 
 
 def rows_as_csv(rows: Iterable[Iterable[object]]) -> str:

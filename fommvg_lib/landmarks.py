@@ -22,6 +22,8 @@ from fommvg_lib.weights import cache_folder
 from fommvg_lib.weights.helpers import find_helper
 
 Points = np.ndarray
+PICTURE_SIDE = 256
+"""Pictures are best this large, as in the published demos: detectors know faces of some size only."""
 _DLIB_MODEL = "shape_predictor_68_face_landmarks.dat"
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from fommvg_lib.clips.folder import ClipFolder
 from fommvg_lib.clips.heads import SyntheticClips
-from fommvg_lib.clips.interface import SPLITS, ClipSet, fingerprint
+from fommvg_lib.clips.interface import SPLITS, ClipSet, fingerprint, stream_frames
 from fommvg_lib.clips.pairs import FramePairs, PairLoader
 
 SYNTHETIC = "synthetic"
@@ -22,16 +22,20 @@ __all__ = [
     "SyntheticClips",
     "fingerprint",
     "open_clips",
+    "stream_frames",
 ]
 
 
-def open_clips(data: str | Path, split: str, size: int | None, **options: Any) -> ClipSet:
+def open_clips(
+    data: str | Path, split: str, size: int | None, cache: str | None = "auto", **options: Any
+) -> ClipSet:
     """Open the clips that `--data` names.
 
     Args:
         data: "synthetic", or a clip folder.
         split: "train", "test" or "all".
         size: side of the frames in pixels; None keeps a folder's own size and means 64 for synthetic clips.
+        cache: of a folder's frames, see `ClipFolder`; synthetic clips are rendered anew each time.
         options: further arguments of `SyntheticClips` or `ClipFolder`.
 
     Raises:
@@ -39,4 +43,4 @@ def open_clips(data: str | Path, split: str, size: int | None, **options: Any) -
     """
     if str(data) == SYNTHETIC:
         return SyntheticClips(split, 64 if size is None else size, **options)
-    return ClipFolder(data, split, size, **{"cache": "auto", **options})
+    return ClipFolder(data, split, size, cache=cache, **options)

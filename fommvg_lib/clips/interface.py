@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Protocol
 
 import numpy as np
@@ -58,6 +58,13 @@ def check_split(split: str) -> str:
     if split not in SPLITS:
         raise InputError(f"split {split!r} is none of {', '.join(SPLITS)}")
     return split
+
+
+def stream_frames(clips: ClipSet, index: int, batch: int = 16) -> Iterator[np.ndarray]:
+    """Yield a clip's frames one by one, (size, size, 3) uint8; `batch` of them are in memory at a time."""
+    total = clips.num_frames(index)
+    for start in range(0, total, batch):
+        yield from clips.frames(index, np.arange(start, min(start + batch, total)))
 
 
 def fingerprint(clips: ClipSet) -> str:

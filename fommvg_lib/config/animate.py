@@ -40,6 +40,12 @@ class AnimateOptions(Config):
             raise ValueError(f"smooth must be >= 0, got {self.smooth}")
 
     @property
+    def seeks_best_frame(self) -> bool:
+        """Whether the reference frame is to be found, and makes a difference."""
+        has_effect = self.mode == "relative" or (self.mode == "avd" and self.gain != 1.0)
+        return self.best_frame == "auto" and has_effect
+
+    @property
     def remark(self) -> str | None:
         """Say which settings were changed and do nothing in this mode; None if there are none."""
         if self.mode == "relative":

@@ -14,6 +14,17 @@ from fommvg_lib.video_io.images import IMAGE_SUFFIXES, read_image, resize_image
 from fommvg_lib.video_io.index import FrameIndex, linear_index
 
 FOLDER_FPS = 25.0
+MAX_FPS = 1000
+
+
+def check_rate(path: Path, fps: float) -> None:
+    """Refuse a rate at which nothing can be read.
+
+    Raises:
+        InputError: naming the file and the rate.
+    """
+    if not 0 < fps <= MAX_FPS:
+        raise InputError(f"{path}: cannot be read at {fps:g} frames a second (above 0, at most {MAX_FPS})")
 
 
 def list_frames(folder: Path) -> list[Path]:
@@ -39,6 +50,7 @@ class FrameFolder:
     def __init__(self, path: str | Path, fps: float = FOLDER_FPS) -> None:
         """List the pictures and read the first."""
         self.path = Path(path)
+        check_rate(self.path, fps)
         self.files = list_frames(self.path)
         self.rate = Fraction(fps).limit_denominator(1001)
         self.index: FrameIndex = linear_index(len(self.files), self.rate, 0.0)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from fommvg_lib.files import InputError
-from fommvg_lib.video_io.folder import FOLDER_FPS
+from fommvg_lib.video_io.folder import FOLDER_FPS, check_rate
 from fommvg_lib.video_io.index import FrameIndex
 from fommvg_lib.video_io.probe import open_clip
 
@@ -52,6 +53,25 @@ def read_frames(
     return _stream(clip, numbers, size)
 
 
+def count_frames(
+    path: str | Path,
+    start_s: float | None = None,
+    end_s: float | None = None,
+    fps: float | None = None,
+    folder_fps: float = FOLDER_FPS,
+) -> int:
+    """Say how many frames `read_frames` gives; nothing is decoded for it beyond what opening a clip takes.
+
+    Raises:
+        InputError: if the clip cannot be read, or a time lies outside it.
+    """
+    clip = open_clip(path, folder_fps)
+    try:
+        return len(plan_frames(clip.index, clip.path, start_s, end_s, fps))
+    finally:
+        clip.close()
+
+
 def _stream(clip, numbers: np.ndarray, size: tuple[int, int] | None) -> Iterator[np.ndarray]:
     unique, repeats = np.unique(numbers, return_counts=True)
     remaining = dict(zip(unique.tolist(), repeats.tolist(), strict=True))
@@ -80,6 +100,8 @@ def plan_frames(
     start = 0.0 if start_s is None else float(start_s)
     end = index.end if end_s is None else float(end_s)
     last_gap = index.end - index.times[-1]
+    if not (math.isfinite(start) and math.isfinite(end)):
+        raise InputError(f"{path}: {start:g} to {end:g} s is no stretch of time")
     if start < 0 or end > index.end + last_gap + _EPSILON:
         raise InputError(f"{path}: {start:g} to {end:g} s reaches outside the clip's {index.end:.3f} s")
     if fps is None:
@@ -87,7 +109,7 @@ def plan_frames(
         numbers = np.flatnonzero(is_inside)
     else:
         numbers = _nearest_frames(index.times, start, min(end, index.end), fps, path)
-    if end <= start or len(numbers) == 0:
+    if end <= start + _EPSILON or len(numbers) == 0:
         raise InputError(
             f"{path}: no frame lies between {start:g} and {end:g} s (it lasts {index.end:.3f} s)"
         )
@@ -95,8 +117,7 @@ def plan_frames(
 
 
 def _nearest_frames(times: np.ndarray, start: float, end: float, fps: float, path: Path) -> np.ndarray:
-    if not fps > 0:
-        raise InputError(f"{path}: a rate of {fps:g} frames a second cannot be read")
+    check_rate(path, fps)
     wanted = start + np.arange(max(1, round((end - start) * fps))) / fps
     after = np.searchsorted(times, wanted).clip(1, max(1, len(times) - 1))
     before = after - 1
