@@ -44,7 +44,7 @@ def _add_common(parser: argparse.ArgumentParser) -> None:
     options.add_picture_options(parser)
     parser.add_argument("--samples", type=options.positive_int, default=1, help="how many videos (1)")
     chosen = parser.add_mutually_exclusive_group()
-    chosen.add_argument("--method", help="motion generator by name: linear, vp, fi")
+    chosen.add_argument("--method", help="motion generator by name, e.g. linear")
     chosen.add_argument("--motion", help="motion generator by its weights: a folder or a name")
     parser.add_argument(
         "--allow-mismatch", action="store_true", help="use a motion generator of another frame generator"
@@ -96,11 +96,13 @@ def run_interpolate(args: argparse.Namespace) -> None:
 
 
 def _motion_generator(args: argparse.Namespace, model, default: str):
-    from fommvg_lib.motion_generator import UNTRAINED, check_matches, load_motion_generator
+    from fommvg_lib.motion_generator import TRAINED, UNTRAINED, check_matches, load_motion_generator
     from fommvg_lib.weights import DEFAULTS, find_weights
 
-    if args.method is not None and args.method not in (*UNTRAINED, "vp", "fi"):
-        raise InputError(f"--method {args.method}: is none of {', '.join((*UNTRAINED, 'vp', 'fi'))}")
+    if args.method is not None and args.method not in (*UNTRAINED, *TRAINED):
+        raise InputError(f"--method {args.method}: is none of {', '.join((*UNTRAINED, *TRAINED))}")
+    if args.method in TRAINED and args.method not in DEFAULTS:
+        raise InputError(f"--method {args.method}: no weights of it are shipped, name yours by --motion")
     name = args.motion or args.method or default
     if name not in UNTRAINED:
         name = find_weights(DEFAULTS.get(name, name))

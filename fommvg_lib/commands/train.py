@@ -7,17 +7,18 @@ from pathlib import Path
 
 from fommvg_lib.commands import options
 from fommvg_lib.config.base import PROFILE_NAMES
+from fommvg_lib.config.kinds import CONFIGS
 
 
 def add_parser(commands: argparse._SubParsersAction) -> None:
     """Describe the command's options."""
     parser = commands.add_parser("train", help="train a frame generator or a motion generator")
-    parser.add_argument("kind", choices=("fomm", "tpsmm", "avd", "vp", "fi"))
+    parser.add_argument("kind", choices=tuple(CONFIGS))
     source = parser.add_mutually_exclusive_group()
     source.add_argument("--config", help="preset name (e.g. vox-256) or a YAML file")
     source.add_argument("--profile", choices=PROFILE_NAMES, default="smoke", help="(default: smoke)")
     parser.add_argument(
-        "--data", required=True, help="clip folder; vp, fi: folder of motion files; or synthetic"
+        "--data", required=True, help="clip folder; motion generators: folder of motion files; or synthetic"
     )
     parser.add_argument("--out", required=True, help="the run folder")
     parser.add_argument("--resume", action="store_true", help="go on with the run in --out, if there is one")
@@ -25,7 +26,7 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
     parser.add_argument(
         "--frame-generator",
         metavar="W",
-        help="vp, fi: the weights whose motion is learned; vp with avd_share: a TPSMM with an AVD network",
+        help="motion generators: the weights whose motion is learned; vp with avd_share: with an AVD network",
     )
     parser.add_argument("--stop-after", type=float, metavar="MIN", help="save and end after so many minutes")
     parser.add_argument("--mirror", metavar="DIR", help="keep a copy of the run here; --resume reads it")

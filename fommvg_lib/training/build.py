@@ -9,12 +9,9 @@ import torch
 
 from fommvg_lib.checkpoints import load_weights
 from fommvg_lib.clips import ClipSet, SyntheticClips, open_clips
-from fommvg_lib.config.avd import AvdConfig
 from fommvg_lib.config.base import Config
-from fommvg_lib.config.fomm import FommConfig
-from fommvg_lib.config.motion import FrameInterpolationConfig, VideoPredictionConfig
+from fommvg_lib.config.kinds import CONFIGS
 from fommvg_lib.config.presets import load_config
-from fommvg_lib.config.tpsmm import TpsmmConfig
 from fommvg_lib.files import InputError
 from fommvg_lib.frame_generator import load_frame_generator
 from fommvg_lib.frame_generator.interface import FrameGenerator
@@ -28,14 +25,6 @@ from fommvg_lib.training.recipes.frame_interpolation import FrameInterpolationRe
 from fommvg_lib.training.recipes.tpsmm import TpsmmRecipe
 from fommvg_lib.training.recipes.video_prediction import VideoPredictionRecipe
 from fommvg_lib.weights import DEFAULTS, find_weights
-
-CONFIGS: dict[str, type[Config]] = {
-    "fomm": FommConfig,
-    "tpsmm": TpsmmConfig,
-    "avd": AvdConfig,
-    "vp": VideoPredictionConfig,
-    "fi": FrameInterpolationConfig,
-}
 
 FRAME_RECIPES = {"fomm": FommRecipe, "tpsmm": TpsmmRecipe}
 MOTION_RECIPES = {"vp": VideoPredictionRecipe, "fi": FrameInterpolationRecipe}

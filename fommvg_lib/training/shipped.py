@@ -29,7 +29,7 @@ def make_shipped(kinds: list[str], runs: Path) -> None:
     """Train what is named, in order, and put the results into the library.
 
     Args:
-        kinds: among "fomm", "vp", "fi"; the motion generators learn the motion of the shipped FOMM.
+        kinds: among `WHAT`; the motion generators learn the motion of the shipped FOMM.
         runs: where the run folders lie.
     """
     for kind in kinds:
@@ -91,7 +91,7 @@ Held-out identities:
 def main() -> None:
     """Read which weights are to be made; all by default."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("kinds", nargs="*", default=list(WHAT), help="fomm, vp, fi")
+    parser.add_argument("kinds", nargs="*", default=list(WHAT), help=", ".join(WHAT))
     parser.add_argument("--runs", type=Path, default=Path("runs/shipped"))
     args = parser.parse_args()
     make_shipped(args.kinds or list(WHAT), args.runs)
