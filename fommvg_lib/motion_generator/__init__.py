@@ -8,6 +8,7 @@ import torch
 
 from fommvg_lib.checkpoints import load_weights
 from fommvg_lib.files import InputError
+from fommvg_lib.motion_generator.flow import MotionFlow
 from fommvg_lib.motion_generator.frame_interpolation import FrameInterpolation
 from fommvg_lib.motion_generator.interface import MotionGenerator
 from fommvg_lib.motion_generator.linear import LinearMotion
@@ -16,6 +17,7 @@ from fommvg_lib.motion_generator.video_prediction import VideoPrediction
 TRAINED = {
     "vp": VideoPrediction,
     "fi": FrameInterpolation,
+    "flow": MotionFlow,
 }
 UNTRAINED = {
     "linear": LinearMotion,

@@ -41,7 +41,7 @@ class LinearMotion:
         check_request(
             "linear", "at least one frame is known", self.supports(known), motion, known, self.num_dims
         )
-        before, after, fraction = _neighbours(known)
+        before, after, fraction = neighbours(known)
         first, last = (_gather(motion, index, self.num_kp) for index in (before, after))
         value = torch.lerp(first.value, last.value, fraction[..., None, None].to(motion.dtype))
         jacobian = None
@@ -56,7 +56,7 @@ def _gather(motion: Tensor, index: Tensor, num_kp: int) -> Motion:
     return Motion.from_vectors(taken, num_kp)
 
 
-def _neighbours(known: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+def neighbours(known: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Give the known frames around each frame of (B, T) and where between them it stands, in [0, 1]."""
     num_frames = known.shape[1]
     time = torch.arange(num_frames, device=known.device).expand_as(known)
