@@ -65,12 +65,13 @@ class BorrowedIdentity:
             (B, T, D) on the device of `windows`; places are not limited to [-1, 1].
         """
         device = self.network.decoder[0].weight.device
-        poses = windows.flatten(0, 1).to(device)
-        identities = identity.to(device).repeat_interleave(windows.shape[1], dim=0)
+        poses = windows[borrows].flatten(0, 1).to(device)
+        identities = identity[borrows].to(device).repeat_interleave(windows.shape[1], dim=0)
         parts = zip(poses.split(FRAMES_AT_ONCE), identities.split(FRAMES_AT_ONCE), strict=True)
         made = [self.network(self._motion(who), self._motion(pose)).vectors() for pose, who in parts]
-        changed = torch.cat(made).to(windows).view_as(windows)
-        return torch.where(borrows[:, None, None], changed, windows)
+        changed = windows.clone()
+        changed[borrows] = torch.cat(made).to(windows).unflatten(0, (-1, windows.shape[1]))
+        return changed
 
     def _motion(self, vectors: Tensor) -> Motion:
         return Motion.from_vectors(vectors, self.network.num_kp)
