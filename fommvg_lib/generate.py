@@ -182,7 +182,8 @@ def complete_motion(
     if not generator.supports(known):
         pattern = ", ".join(str(index) for index in sorted(given))
         raise ValueError(
-            f"the {generator.kind} motion generator cannot make {num_frames} frames from frames {pattern}"
+            f"the {generator.kind} motion generator cannot make {num_frames} frames from frames {pattern}; "
+            "flow and linear complete any"
         )
     randomness = torch.Generator().manual_seed(seed)
     completed = generator.complete(vectors, known, num_samples, randomness)  # (S, 1, T, D)
@@ -196,14 +197,31 @@ def predict_motions(
     num_frames: int,
     num_samples: int = 1,
     seed: int = 0,
+    keyframes: dict[int, np.ndarray] | None = None,
 ) -> list[Motion]:
     """Invent `num_frames` new frames of motion after the given pictures (video prediction).
 
+    Args:
+        model: the frame generator.
+        generator: the motion generator.
+        past: the first pictures, one or more.
+        num_frames: how many follow.
+        num_samples: how many motions.
+        seed: of all randomness.
+        keyframes: further known pictures by frame number, counted from the first picture of the past.
+
     Returns:
         `num_samples` motions (len(past) + num_frames,).
+
+    Raises:
+        ValueError: if a keyframe is no new frame, or the motion generator does not support this pattern.
     """
     motion = extract_motion(model, past)
     given = {index: motion[index : index + 1] for index in range(len(past))}
+    for index, image in (keyframes or {}).items():
+        if not len(past) <= index < len(past) + num_frames:
+            raise ValueError(f"keyframe {index}: not among the {num_frames} frames after {len(past) - 1}")
+        given[index] = extract_motion(model, [image])
     return complete_motion(generator, given, len(past) + num_frames, num_samples, seed)
 
 
@@ -233,7 +251,7 @@ def interpolate_motions(
 def render_between(
     model: FrameGenerator, keyframes: dict[int, np.ndarray], motion: Motion, blend: bool = True
 ) -> Iterator[np.ndarray]:
-    """Render a motion between given pictures.
+    """Render a motion between given pictures, and beyond the last.
 
     Args:
         model: the frame generator.
@@ -250,12 +268,12 @@ def render_between(
         yield from render_video(model, keyframes[places[0]], motion)
         return
     for before, after in zip(places, places[1:], strict=False):
-        last = after if after == places[-1] else after - 1  # a keyframe in the middle opens the next stretch
-        part = motion[before : last + 1]
+        part = motion[before:after]  # a keyframe opens the next stretch
         forward = render_video(model, keyframes[before], part)
         backward = render_video(model, keyframes[after], part)
         for step, (a, b) in enumerate(zip(forward, backward, strict=True)):
             yield _mix(a, b, step / (after - before))
+    yield from render_video(model, keyframes[places[-1]], motion[places[-1] :])
 
 
 def _mix(first: np.ndarray, second: np.ndarray, weight: float) -> np.ndarray:

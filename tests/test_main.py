@@ -6,8 +6,10 @@ import shutil
 
 import numpy as np
 import pytest
+import torch
 
 from fommvg_lib.__main__ import main
+from fommvg_lib.motion_generator.flow import MotionFlow
 from fommvg_lib.synthetic import render_clip
 from fommvg_lib.video_io import probe, read_image, read_video, write_image, write_video
 
@@ -176,7 +178,86 @@ def test_interpolate_takes_keyframes_and_refuses_those_outside(tiny_weights, por
     words = ("interpolate", "--first", portrait, "--last", portrait, "--weights", tiny_weights)
     rest = ("--method", "linear", "--frames", "5", "--crop", "center", "--out", tmp_path / "k")
     assert run(capsys, *words, *rest, "--keyframe", f"2={portrait}")[0] == 0
-    assert_refused(run(capsys, *words, *rest, "--keyframe", f"6={portrait}"), "--keyframe")
+    assert_refused(run(capsys, *words, *rest, "--keyframe", f"6={portrait}"), "--keyframe", "from 1 to 5")
+    twice = ("--keyframe", f"2={portrait}", "--keyframe", f"2={portrait}")
+    assert_refused(run(capsys, *words, *rest, *twice), "frame 2 is given twice")
+    assert_refused(run(capsys, *words, *rest, "--keyframe", "2=nowhere.png"), "nowhere.png")
+
+
+@pytest.fixture(scope="session")
+def flow_weights(tmp_path_factory):
+    """A tiny flow with random weights for the tiny FOMM's motion."""
+    torch.manual_seed(0)
+    model = MotionFlow(60, 10, 16, 1, 2, 16, max_window=16, fps=20.0)
+    torch.nn.init.normal_(model.network.read_out.weight, std=0.2)
+    model.scaling.spread.fill_(0.1)
+    folder = tmp_path_factory.mktemp("tiny-flow")
+    model.save(folder)
+    return folder
+
+
+def test_predict_passes_through_keyframes_and_goes_on(
+    tiny_weights, flow_weights, portrait, driving, tmp_path, capsys
+):
+    key = tmp_path / "key.png"
+    write_image(key, read_video(driving)[-1])
+    common = ("--weights", tiny_weights, "--motion", flow_weights, "--crop", "center")
+    words = ("--image", portrait, "--keyframe", f"4={key}", "--frames", "20")
+    assert run(capsys, "predict", *words, *common, "--out", tmp_path / "p")[0] == 0
+    frames = read_video(tmp_path / "p")
+    assert len(frames) == 21
+    still = ("--image", key, "--method", "linear", "--weights", tiny_weights, "--crop", "center")
+    assert run(capsys, "predict", *still, "--frames", "1", "--out", tmp_path / "still")[0] == 0
+    assert np.abs(read_video(tmp_path / "still")[0].astype(int) - frames[4]).max() <= 1
+    words = ("--image", portrait, "--frames", "3", "--out", tmp_path / "x")
+    assert_refused(
+        run(capsys, "predict", *words, *common, "--keyframe", f"4={key}"), "keyframe 4", "3 frames"
+    )
+    assert_refused(run(capsys, "predict", *words, *common, "--keyframe", f"0={key}"), "keyframe 0")
+
+
+def test_predict_continues_a_video_and_liveliness_scales_it(
+    tiny_weights, flow_weights, driving, tmp_path, capsys
+):
+    words = ("--past", driving, "--weights", tiny_weights, "--motion", flow_weights, "--crop", "center")
+    sizes = []
+    for liveliness in (0, 1, 3):
+        out = tmp_path / f"{liveliness}"
+        rest = ("--frames", "6", "--liveliness", liveliness, "--out", out)
+        assert run(capsys, "predict", *words, *rest)[0] == 0
+        frames = read_video(out).astype(int)
+        assert len(frames) == 30
+        sizes.append(np.abs(frames[24:] - frames[23]).mean())
+    assert sizes[0] == 0 < sizes[1] < sizes[2]
+
+
+def test_what_a_motion_generator_cannot_do_is_refused_in_one_line(tiny_weights, portrait, tmp_path, capsys):
+    words = (
+        "--first",
+        portrait,
+        "--last",
+        portrait,
+        "--crop",
+        "center",
+        "--frames",
+        "5",
+        "--out",
+        tmp_path / "o",
+    )
+    result = run(capsys, "interpolate", *words, "--method", "vp")
+    assert_refused(result, "the vp motion generator cannot make 7 frames from frames 0, 6", "flow and linear")
+    result = run(capsys, "interpolate", *words, "--method", "fi", "--keyframe", f"2={portrait}")
+    assert_refused(result, "frames 0, 2, 6")
+    assert_refused(
+        run(capsys, "interpolate", *words, "--method", "linear", "--liveliness", 2), "linear", "has none"
+    )
+    assert_refused(run(capsys, "interpolate", *words, "--method", "nothing"), "nothing", "flow")
+
+
+def test_liveliness_out_of_range_is_refused(tiny_weights, flow_weights, portrait, tmp_path, capsys):
+    words = ("--image", portrait, "--weights", tiny_weights, "--motion", flow_weights, "--crop", "center")
+    result = run(capsys, "predict", *words, "--liveliness", 9, "--out", tmp_path / "o")
+    assert_refused(result, "--liveliness 9", "0 to 3")
 
 
 def test_motion_of_another_frame_generator_is_refused(tiny_weights, portrait, tmp_path, capsys):

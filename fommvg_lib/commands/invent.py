@@ -18,6 +18,7 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
     given.add_argument("--image", help="the first frame")
     given.add_argument("--past", help="a video whose frames are all known")
     predict.add_argument("--frames", type=options.positive_int, default=59, help="new frames (default: 59)")
+    _add_keyframes(predict)
     _add_common(predict)
     predict.set_defaults(run=run_predict)
 
@@ -31,11 +32,19 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
         default=True,
         help="mix the renders from both ends; without, all is rendered from the first",
     )
-    between.add_argument(
-        "--keyframe", action="append", default=[], metavar="INDEX=IMG", help="a further known frame"
-    )
+    _add_keyframes(between)
     _add_common(between)
     between.set_defaults(run=run_interpolate)
+
+
+def _add_keyframes(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--keyframe",
+        action="append",
+        default=[],
+        metavar="INDEX=IMG",
+        help="a further known frame, by its number in the video, which begins at 0; may be repeated",
+    )
 
 
 def _add_common(parser: argparse.ArgumentParser) -> None:
@@ -46,6 +55,12 @@ def _add_common(parser: argparse.ArgumentParser) -> None:
     chosen = parser.add_mutually_exclusive_group()
     chosen.add_argument("--method", help="motion generator by name, e.g. linear")
     chosen.add_argument("--motion", help="motion generator by its weights: a folder or a name")
+    parser.add_argument(
+        "--liveliness",
+        type=float,
+        metavar="L",
+        help="size of the invented motion, 0 to 3 (1: as learned; flow only)",
+    )
     parser.add_argument(
         "--allow-mismatch", action="store_true", help="use a motion generator of another frame generator"
     )
@@ -59,16 +74,18 @@ def run_predict(args: argparse.Namespace) -> None:
     report = options.Report(args)
     model = options.load_frame_generator(args)
     generator = _motion_generator(args, model, "vp")
+    keyframes = _keyframes(args, model.size)
     if args.image:
-        past = [options.prepared_image(args.image, args.crop, model.size)[0]]
+        past = [_prepared(args.image, args, model.size)]
     else:
         past = list(read_frames(args.past))
         box = _box_of(past, args)
         past = [resize_image(_cut(frame, box), (model.size, model.size)) for frame in past]
     motions = options.checked(
-        generate.predict_motions, model, generator, past, args.frames, args.samples, args.seed
+        generate.predict_motions, model, generator, past, args.frames, args.samples, args.seed, keyframes
     )
-    videos = [generate.render_video(model, past[0], motion) for motion in motions]
+    shown = {0: past[0], **keyframes}
+    videos = [generate.render_between(model, shown, motion) for motion in motions]
     _write(args, report, videos, len(motions[0]), generator.fps)
 
 
@@ -79,20 +96,33 @@ def run_interpolate(args: argparse.Namespace) -> None:
     report = options.Report(args)
     model = options.load_frame_generator(args)
     generator = _motion_generator(args, model, "fi")
-    paths = {0: args.first, args.frames + 1: args.last}
-    for word in args.keyframe:
-        index, equals, path = word.partition("=")
-        if not equals or not index.isdigit() or not 0 < int(index) <= args.frames:
-            raise InputError(f"--keyframe {word}: expected INDEX=IMG with INDEX from 1 to {args.frames}")
-        paths[int(index)] = path
-    keyframes = {
-        index: options.prepared_image(path, args.crop, model.size)[0] for index, path in sorted(paths.items())
-    }
+    ends = {0: args.first, args.frames + 1: args.last}
+    ends = {index: _prepared(path, args, model.size) for index, path in ends.items()}
+    keyframes = ends | _keyframes(args, model.size, (1, args.frames))
     motions = options.checked(
         generate.interpolate_motions, model, generator, keyframes, args.samples, args.seed
     )
     videos = [generate.render_between(model, keyframes, motion, args.blend) for motion in motions]
     _write(args, report, videos, len(motions[0]), generator.fps)
+
+
+def _prepared(path: str, args: argparse.Namespace, size: int):
+    return options.prepared_image(path, args.crop, size)[0]
+
+
+def _keyframes(args: argparse.Namespace, size: int, bounds: tuple[int, int] | None = None) -> dict:
+    """Read the pictures of --keyframe, by frame number; numbers within bounds where those are given."""
+    keyframes = {}
+    for word in args.keyframe:
+        index, equals, path = word.partition("=")
+        is_number = equals and index.isdecimal() and index.isascii()
+        if not is_number or (bounds and not bounds[0] <= int(index) <= bounds[1]):
+            span = f" with INDEX from {bounds[0]} to {bounds[1]}" if bounds else ""
+            raise InputError(f"--keyframe {word}: expected INDEX=IMG{span}")
+        if int(index) in keyframes:
+            raise InputError(f"--keyframe {word}: frame {int(index)} is given twice")
+        keyframes[int(index)] = _prepared(path, args, size)
+    return keyframes
 
 
 def _motion_generator(args: argparse.Namespace, model, default: str):
@@ -103,12 +133,24 @@ def _motion_generator(args: argparse.Namespace, model, default: str):
         raise InputError(f"--method {args.method}: is none of {', '.join((*UNTRAINED, *TRAINED))}")
     if args.method in TRAINED and args.method not in DEFAULTS:
         raise InputError(f"--method {args.method}: no weights of it are shipped, name yours by --motion")
-    name = args.motion or args.method or default
+    name = args.motion or args.method or ("flow" if "flow" in DEFAULTS else default)
     if name not in UNTRAINED:
         name = find_weights(DEFAULTS.get(name, name))
     generator = load_motion_generator(name, "cpu", model.num_dims, model.num_kp)
     check_matches(generator, model.weights_hash, args.allow_mismatch)
+    if args.liveliness is not None:
+        _set_liveliness(generator, args.liveliness)
     return generator
+
+
+def _set_liveliness(generator, liveliness: float) -> None:
+    from fommvg_lib.motion_generator.flow import MAX_LIVELINESS, MotionFlow
+
+    if not isinstance(generator, MotionFlow):
+        raise InputError(f"--liveliness: the {generator.kind} motion generator has none, flow has")
+    if not 0 <= liveliness <= MAX_LIVELINESS:
+        raise InputError(f"--liveliness {liveliness:g}: must be from 0 to {MAX_LIVELINESS:g}")
+    generator.liveliness = liveliness
 
 
 def _box_of(frames: list, args: argparse.Namespace):
