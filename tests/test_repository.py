@@ -35,6 +35,7 @@ ORDER = (
     "motion",
     "jacobian",
     "motion_files",
+    "landmark_motion",
     "motion_npy",
     "packed_motion",
     "pca",

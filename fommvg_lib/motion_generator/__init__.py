@@ -8,6 +8,7 @@ import torch
 
 from fommvg_lib.checkpoints import load_weights
 from fommvg_lib.files import InputError
+from fommvg_lib.motion_generator.copy_first_frame import CopyFirstFrame
 from fommvg_lib.motion_generator.flow import MotionFlow
 from fommvg_lib.motion_generator.frame_interpolation import FrameInterpolation
 from fommvg_lib.motion_generator.interface import MotionGenerator
@@ -21,6 +22,7 @@ TRAINED = {
 }
 UNTRAINED = {
     "linear": LinearMotion,
+    "copy-first-frame": CopyFirstFrame,
 }
 
 
@@ -33,7 +35,7 @@ def load_motion_generator(
     """Give a motion generator by name, if it needs no training, or from its weights folder.
 
     Args:
-        name_or_folder: "linear", or a weights folder.
+        name_or_folder: "linear", "copy-first-frame", or a weights folder.
         device: where its networks live.
         num_dims: D of the motion it is for; needed by name, checked for a folder.
         num_kp: K of the motion it is for; needed by name, checked for a folder.

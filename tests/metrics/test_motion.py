@@ -4,74 +4,26 @@ from __future__ import annotations
 
 import math
 
-import numpy as np
 import pytest
-import scipy.linalg
 import torch
 
-from fommvg_lib.metrics.motion import best_of_n_l1, drift, frechet_distance, frozen_share, motion_frechet
+from fommvg_lib.metrics.motion import (
+    best_of_n_l1,
+    clip_distances,
+    displacement_error_by_clip,
+    drift,
+    frozen_length,
+    frozen_share,
+    jerk_by_clip,
+    jump_by_clip,
+    mean_pair,
+    path_length,
+    sample_distance_by_clip,
+)
 
 
 def normal(*shape, seed=0):
     return torch.randn(shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
-
-
-def whitened(rows, num_dims, seed=0):
-    """Samples with mean 0 and covariance exactly the identity."""
-    samples = normal(rows, num_dims, seed=seed)
-    samples = samples - samples.mean(dim=0)
-    root = torch.linalg.cholesky(samples.T @ samples / (rows - 1))
-    return torch.linalg.solve_triangular(root, samples.T, upper=False).T
-
-
-def test_equal_sets_have_distance_zero():
-    samples = normal(50, 6)
-    assert frechet_distance(samples, samples) == pytest.approx(0, abs=1e-10)
-
-
-def test_shifted_gaussians_differ_by_the_squared_shift():
-    samples, shift = whitened(40, 5), torch.tensor([1.0, -2, 0, 0.5, 0]).double()
-    assert frechet_distance(samples, samples + shift) == pytest.approx(5.25, rel=1e-9)
-
-
-def test_scaled_gaussians_differ_by_the_squared_difference_of_deviations():
-    first, second = whitened(40, 4), whitened(70, 4, seed=1)
-    scale = torch.tensor([1.0, 2, 3, 0]).double()
-    assert frechet_distance(first, second * scale) == pytest.approx(0 + 1 + 4 + 1, rel=1e-9)
-
-
-def test_distance_equals_the_matrix_root_form():
-    first = normal(60, 5) @ normal(5, 5, seed=2)
-    second = normal(80, 5, seed=3) @ normal(5, 5, seed=4) + 0.3
-    cov = [np.cov(x.numpy().T) for x in (first, second)]
-    root = scipy.linalg.sqrtm(cov[0] @ cov[1]).real
-    gap = (first.mean(0) - second.mean(0)).square().sum().item()
-    expected = gap + np.trace(cov[0]) + np.trace(cov[1]) - 2 * np.trace(root)
-    assert frechet_distance(first, second) == pytest.approx(expected, rel=1e-6)
-
-
-def test_fewer_samples_than_dimensions_still_give_a_distance():
-    samples = normal(4, 30)
-    assert frechet_distance(samples, samples + 1) == pytest.approx(30, rel=1e-9)
-
-
-def test_shapes_that_do_not_fit_raise():
-    with pytest.raises(ValueError, match="expected"):
-        frechet_distance(normal(4, 3), normal(4, 2))
-    with pytest.raises(ValueError, match="expected"):
-        frechet_distance(normal(1, 3), normal(4, 3))
-
-
-def test_motion_frechet_sees_place_speed_and_jitter_apart():
-    time = torch.arange(30).double()[None, :, None]
-    slope, start = normal(40, 1, 2), normal(40, 1, 2, seed=1)
-    real = start + 0.1 * slope * time
-    same = motion_frechet(real, real + normal(1, 1, 2, seed=3))  # a place alone is no displacement
-    assert max(same.displacement, same.velocity, same.acceleration) < 1e-9
-    faster = motion_frechet(real, start + 0.2 * slope * time)
-    assert faster.displacement > 0.1 and faster.velocity > 1e-3 and faster.acceleration < 1e-9
-    jitter = motion_frechet(real, real + 0.1 * normal(40, 30, 2, seed=4))
-    assert jitter.acceleration > jitter.velocity > 1e-3
 
 
 def test_best_of_n_takes_the_best_sample_of_each_sequence():
@@ -103,3 +55,57 @@ def test_drift_is_the_ratio_of_late_displacements():
     assert drift(real, real) == pytest.approx(1)
     assert drift(real, real[:, :1] + 3 * (real - real[:, :1])) == pytest.approx(3)
     assert math.isclose(drift(real, real[:, :1].expand_as(real)), 0)
+
+
+def test_displacement_error_is_the_mean_distance_of_keypoints():
+    real = torch.zeros(1, 3, 2, 2)
+    off = torch.tensor([[3.0, 4.0], [0.0, 0.0]])  # 5 and 0 away: 2.5 on average
+    samples = torch.stack([real + off, real + 2 * off, real])
+    unknown = torch.tensor([False, True, True])
+    error = displacement_error_by_clip(real, samples, unknown)
+    assert error.shape == (3, 1)
+    assert error[:, 0].tolist() == pytest.approx([2.5, 5.0, 0.0])
+    real[:, 0] += 9  # a known frame
+    assert displacement_error_by_clip(real, samples, unknown)[2].item() == 0
+    with pytest.raises(ValueError, match="no unknown frame"):
+        displacement_error_by_clip(real, samples, torch.zeros(3, dtype=torch.bool))
+
+
+def test_diversity_of_samples_is_their_mean_distance_over_pairs():
+    still = torch.zeros(1, 4, 2, 2)
+    samples = torch.stack([still, still + torch.tensor([1.0, 0]), still + torch.tensor([0, 1.0])])
+    everything = torch.ones(4, dtype=torch.bool)
+    assert sample_distance_by_clip(samples, everything).item() == pytest.approx((1 + 1 + 2**0.5) / 3)
+    assert sample_distance_by_clip(still.expand(2, 1, 4, 2, 2), everything).item() == 0
+    with pytest.raises(ValueError, match="at least 2"):
+        sample_distance_by_clip(samples[:1], everything)
+
+
+def test_real_clips_differ_by_their_displacements_not_by_their_places():
+    moves = torch.zeros(3, 3, 1, 2)
+    moves[1, 1:, 0, 0], moves[2, 1:, 0, 0] = 1.0, 3.0
+    apart = clip_distances(moves + normal(3, 1, 1, 2), torch.tensor([False, True, True]))
+    assert apart.flatten().tolist() == pytest.approx([0, 1, 3, 1, 0, 2, 3, 2, 0], abs=1e-9)
+    assert mean_pair(apart, torch.ones(3).double()) == pytest.approx(2)
+    assert mean_pair(apart, torch.tensor([2.0, 1, 0]).double()) == pytest.approx(
+        1
+    )  # no clip pairs with itself
+    assert math.isnan(mean_pair(apart, torch.tensor([3.0, 0, 0]).double()))
+
+
+def test_path_jerk_and_jump_of_known_curves():
+    time = torch.arange(6).double()
+    line = torch.stack([3 * time, 4 * time], dim=-1)[:, None]  # (6, 1, 2), 5 a frame
+    assert path_length(line).item() == pytest.approx(25)
+    assert jerk_by_clip(line).item() == pytest.approx(0, abs=1e-12)
+    cubic = torch.stack([time**3, 0 * time], dim=-1)[:, None]
+    assert jerk_by_clip(cubic).item() == pytest.approx(6)
+    line[-1, 0, 0] += 8  # the last step is (11, 4)
+    assert jump_by_clip(line, -1).item() == pytest.approx(137**0.5)
+    assert jump_by_clip(line, 0).item() == pytest.approx(5)
+
+
+def test_one_real_clip_in_a_hundred_is_frozen():
+    real = normal(200, 30, 3, 2).cumsum(dim=1) * torch.linspace(0.5, 2, 200).double()[:, None, None, None]
+    assert (path_length(real) < frozen_length(real)).double().mean().item() == pytest.approx(0.01)
+    assert path_length(torch.zeros(1, 30, 3, 2)).item() < frozen_length(real)

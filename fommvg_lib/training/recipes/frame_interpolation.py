@@ -16,7 +16,8 @@ from torch import Tensor, nn
 
 from fommvg_lib.checkpoints import Weights
 from fommvg_lib.config.motion import FrameInterpolationConfig
-from fommvg_lib.metrics.motion import best_of_n_l1, motion_frechet
+from fommvg_lib.metrics.frechet import pooled_frechet
+from fommvg_lib.metrics.motion import best_of_n_l1
 from fommvg_lib.motion_files import MotionClip
 from fommvg_lib.motion_generator.frame_interpolation import (
     FrameInterpolation,
@@ -217,7 +218,7 @@ class FrameInterpolationRecipe(MotionRecipe):
             for name, part in (("value", slice(0, 2 * self.train.num_kp)), ("all", slice(None))):
                 best = best_of_n_l1(real[..., part], samples[..., part], unknown)
                 base = best_of_n_l1(real[..., part], straight[None, ..., part], unknown)
-                ours, line = (motion_frechet(real[..., part], x[..., part]) for x in (samples[0], straight))
+                ours, line = (pooled_frechet(real[..., part], x[..., part]) for x in (samples[0], straight))
                 figures[f"best_of_5_{length}_{name}"] = best / base
                 figures[f"frechet_velocity_{length}_{name}"] = ours.velocity / line.velocity
         return figures

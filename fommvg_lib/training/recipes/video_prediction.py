@@ -17,7 +17,8 @@ from torch import Tensor, nn
 
 from fommvg_lib.checkpoints import Weights
 from fommvg_lib.config.motion import VideoPredictionConfig
-from fommvg_lib.metrics.motion import drift, frozen_share, motion_frechet
+from fommvg_lib.metrics.frechet import pooled_frechet
+from fommvg_lib.metrics.motion import drift, frozen_share
 from fommvg_lib.motion_files import MotionClip
 from fommvg_lib.motion_generator.networks import MLP, TemporalCritic
 from fommvg_lib.motion_generator.video_prediction import VideoPrediction
@@ -220,19 +221,19 @@ class VideoPredictionRecipe(MotionRecipe):
     def validate(self, step: int) -> dict[str, float]:
         """Compare 59 predicted frames with held-out motion.
 
-        Fréchet distances are over the real motion's own mean square, so 1 is what standing still scores;
-        `floor_...` is the distance between two halves of the real windows. Each for keypoint places (`value`)
-        and for all D numbers.
+        Fréchet distances pool frames, as held-out clips are few. They are over the real motion's own mean
+        square, so 1 is what standing still scores; `floor_...` is the distance between two halves of the real
+        windows. Each for keypoint places (`value`) and for all D numbers.
         """
         real = self.held_out_windows(NUM_CHECK_FRAMES)
         generated = self._generate(real, 1)[0]
         places = slice(0, 2 * self.train.num_kp)
         figures = {}
         for name, part in (("value", places), ("all", slice(None))):
-            still = motion_frechet(real[..., part], real[:, :1, part].expand_as(real[..., part]))
-            ours = motion_frechet(real[..., part], generated[..., part])
+            still = pooled_frechet(real[..., part], real[:, :1, part].expand_as(real[..., part]))
+            ours = pooled_frechet(real[..., part], generated[..., part])
             halves = (real[::2, :, part], real[1::2, :, part]) if len(real) > 1 else (real[..., part],) * 2
-            floor = motion_frechet(*halves)
+            floor = pooled_frechet(*halves)
             for kind in ("displacement", "velocity", "acceleration"):
                 scale = getattr(still, kind)
                 figures[f"{kind}_{name}"] = getattr(ours, kind) / scale
