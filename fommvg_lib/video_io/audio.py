@@ -10,8 +10,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import av
+import numpy as np
 
 from fommvg_lib.files import InputError
 from fommvg_lib.video_io.packets import find_video_stream, open_container
@@ -28,6 +30,14 @@ class AudioFormat:
 
 AAC = AudioFormat(("aac", "mp3", "ac3", "eac3"), "aac", (22050, 32000, 44100, 48000))
 OPUS = AudioFormat(("opus", "vorbis"), "libopus", (48000,))
+
+
+class Piece(NamedTuple):
+    """Sound from `begin` to `end` seconds of the output: a packet to be copied, or samples to be encoded."""
+
+    begin: float
+    end: float
+    content: Any
 
 
 class AudioTrack:
@@ -49,36 +59,56 @@ class AudioTrack:
         self._begin = _zero_of(self._input) + Fraction(start_s).limit_denominator(1_000_000)
         self._is_from_zero = start_s == 0
         self._length = None if end_s is None else end_s - start_s
-        if self._stream.codec_context.name in audio_format.copied:
+        self._is_copied = self._stream.codec_context.name in audio_format.copied
+        if self._is_copied:
             self._target = output.add_stream_from_template(self._stream)
-            self._items = self._copy()
+            self._pieces = self._read_packets()
         else:
             self._target = _add_encoder(output, audio_format, self._stream)
-            self._items = self._encode()
-        self._waiting: tuple[float, list[av.Packet]] | None = (float("-inf"), [])
+            self._pieces = self._read_blocks()
+        self._waiting: Piece | None = None
+        self._has_begun = False
 
     def advance(self, until_s: float) -> None:
-        """Write the sound up to `until_s` seconds of the output.
+        """Write the sound that ends before `until_s` seconds of the output.
 
         Raises:
             InputError: if the sound is damaged.
         """
-        until = until_s if self._length is None else min(until_s, self._length)
-        while self._waiting is not None and self._waiting[0] < until:
-            self._output.mux(self._waiting[1])
-            try:
-                self._waiting = next(self._items, None)
-            except av.FFmpegError as error:
-                raise InputError(f"{self._source}: its sound cannot be decoded ({error.strerror})") from error
+        try:
+            self._advance(until_s if self._length is None else min(until_s, self._length))
+        except av.FFmpegError as error:
+            raise InputError(f"{self._source}: its sound cannot be decoded ({error.strerror})") from error
+
+    def _advance(self, until: float) -> None:
+        if not self._has_begun:
+            self._waiting, self._has_begun = next(self._pieces, None), True
+        while self._waiting is not None and self._waiting.end <= until:
+            self._put(self._waiting.content)
+            self._waiting = next(self._pieces, None)
 
     def finish(self, until_s: float) -> None:
-        """Write the rest up to `until_s` seconds and close the source."""
+        """Write the rest up to `until_s` seconds and close the source.
+
+        Of what lies across the end, sound that is encoded is cut to the sample; a packet that is copied goes
+        along if the larger half of it lies before the end.
+        """
         self.advance(until_s)
-        if self._target.codec_context is not None and self._target.codec_context.is_encoder:
+        until = until_s if self._length is None else min(until_s, self._length)
+        last = self._waiting
+        if last is not None and self._is_copied and (last.begin + last.end) / 2 < until:
+            self._put(last.content)
+        elif last is not None and not self._is_copied and last.begin < until:
+            self._put(_first_samples(last.content, round((until - last.begin) * last.content.sample_rate)))
+        if not self._is_copied:
             self._output.mux(self._target.encode(None))
         self._input.close()
 
-    def _copy(self) -> Iterator[tuple[float, list[av.Packet]]]:
+    def _put(self, content: av.Packet | av.AudioFrame | None) -> None:
+        if content is not None:
+            self._output.mux([content] if self._is_copied else self._target.encode(content))
+
+    def _read_packets(self) -> Iterator[Piece]:
         for packet in self._input.demux(self._stream):
             if packet.dts is None or packet.pts is None:
                 continue
@@ -89,14 +119,16 @@ class AudioTrack:
             packet.pts -= shift
             packet.dts -= shift
             packet.stream = self._target
-            yield float(seconds), [packet]
+            end = seconds + (packet.duration or 0) * packet.time_base
+            yield Piece(float(seconds), float(end), packet)
 
-    def _encode(self) -> Iterator[tuple[float, list[av.Packet]]]:
+    def _read_blocks(self) -> Iterator[Piece]:
         graph, source, sink = self._make_graph()
         for frame in self._decoded_frames():
             source.push(frame)
             while (cut := _pull(sink)) is not None:
-                yield float(cut.pts * cut.time_base), self._target.encode(cut)
+                begin = float(cut.pts * cut.time_base)
+                yield Piece(begin, begin + cut.samples / cut.sample_rate, cut)
         del graph
 
     def _decoded_frames(self) -> Iterator[av.AudioFrame | None]:
@@ -135,6 +167,17 @@ def _pull(sink: av.filter.context.FilterContext) -> av.AudioFrame | None:
         return sink.pull()
     except (av.BlockingIOError, av.EOFError):
         return None
+
+
+def _first_samples(frame: av.AudioFrame, count: int) -> av.AudioFrame | None:
+    """Give a frame's first samples; None if that is nothing."""
+    if count <= 0:
+        return None
+    columns = count if frame.format.is_planar else count * len(frame.layout.channels)
+    samples = np.ascontiguousarray(frame.to_ndarray()[:, :columns])
+    cut = av.AudioFrame.from_ndarray(samples, format=frame.format.name, layout=frame.layout.name)
+    cut.sample_rate, cut.pts, cut.time_base = frame.sample_rate, frame.pts, frame.time_base
+    return cut
 
 
 def _zero_of(container: av.container.InputContainer) -> Fraction:
