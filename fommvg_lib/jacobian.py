@@ -36,7 +36,8 @@ def jacobian_path(first: Tensor, last: Tensor, fraction: Tensor) -> Tensor:
     """Go from one Jacobian to another without the determinant changing its sign.
 
     With last first^-1 = R(phi) S (polar decomposition), the path is R(t phi) exp(t log S) first. Between
-    Jacobians of opposite orientation every path meets a singular one: there the nearer end is held.
+    Jacobians of opposite orientation every path meets a singular one: there the nearer end is held. Both ends
+    are exact.
 
     Args:
         first: (..., 2, 2).
@@ -55,7 +56,8 @@ def jacobian_path(first: Tensor, last: Tensor, fraction: Tensor) -> Tensor:
     turn = _join(torch.ones_like(phi), fraction * phi, torch.zeros_like(phi), torch.zeros_like(phi))
     between = turn @ symmetric @ first
     nearer = torch.where((fraction < 0.5)[..., None, None], first, last)
-    return torch.where((small > tiny)[..., None, None], between, nearer)
+    is_path = (small > tiny) & (fraction > 0) & (fraction < 1)  # at the ends rounding would leave a trace
+    return torch.where(is_path[..., None, None], between, nearer)
 
 
 def limit_stretch(matrix: Tensor, low: float = 0.25, high: float = 4.0) -> tuple[Tensor, Tensor]:

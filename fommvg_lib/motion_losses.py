@@ -205,3 +205,37 @@ def fi_discriminator_terms(critic: Critic, real: Tensor, fake: Tensor, num_score
     loss_real = F.softplus(-critic(paired_ends(real, num_scored))).mean()
     loss_fake = F.softplus(critic(paired_ends(fake.detach(), num_scored))).mean()
     return {"loss_D_real": loss_real, "loss_D_fake": loss_fake, "total": 0.5 * (loss_real + loss_fake)}
+
+
+def wasserstein_generator(fake: Tensor) -> Tensor:
+    """Wasserstein GAN, generator's side: -mean D(fake) (Arjovsky et al. 2017, Alg. 1)."""
+    return -fake.mean()
+
+
+def wasserstein_critic(real: Tensor, fake: Tensor) -> Tensor:
+    """Wasserstein GAN, critic's side: mean D(fake) - mean D(real) (Arjovsky et al. 2017, Alg. 1)."""
+    return fake.mean() - real.mean()
+
+
+def sequence_penalty(
+    critic: Critic, real: Tensor, fake: Tensor, share_real: Tensor, condition: Tensor
+) -> Tensor:
+    """Hold the critic's gradient at length 1 between real and generated sequences.
+
+    Mean over the batch of (|grad f(x)| - 1)^2, where f is the mean score of a sequence, x = u real + (1 - u)
+    fake with one u for the whole sequence, and the length is that over all frames and features.
+
+    Args:
+        critic: scores (B, T, F) under a condition: (B, T').
+        real: (B, T, F).
+        fake: (B, T, F), detached.
+        share_real: u, (B,) in [0, 1].
+        condition: (B, G).
+
+    Source: Gulrajani et al. 2017, Eq. 3.
+    """
+    mixed = torch.lerp(fake, real, share_real[:, None, None]).detach().requires_grad_()
+    with torch.backends.cudnn.flags(enabled=False):  # cuDNN's GRU has no second derivative
+        scores = critic(mixed, condition).mean(dim=-1)
+    (gradient,) = torch.autograd.grad(scores.sum(), mixed, create_graph=True)
+    return (gradient.flatten(1).norm(dim=1) - 1).square().mean()

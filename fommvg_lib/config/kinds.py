@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from fommvg_lib.config.avd import AvdConfig
 from fommvg_lib.config.base import Config
+from fommvg_lib.config.completers import AutoregressiveConfig, WganConfig
 from fommvg_lib.config.fomm import FommConfig
 from fommvg_lib.config.motion import FrameInterpolationConfig, VideoPredictionConfig
 from fommvg_lib.config.tpsmm import TpsmmConfig
@@ -17,4 +18,6 @@ CONFIGS: dict[str, type[Config]] = {
     "avd": AvdConfig,
     "vp": VideoPredictionConfig,
     "fi": FrameInterpolationConfig,
+    "wgan": WganConfig,
+    "ar": AutoregressiveConfig,
 }

@@ -8,17 +8,21 @@ import torch
 
 from fommvg_lib.checkpoints import load_weights
 from fommvg_lib.files import InputError
+from fommvg_lib.motion_generator.autoregressive import Autoregressive
 from fommvg_lib.motion_generator.copy_first_frame import CopyFirstFrame
 from fommvg_lib.motion_generator.flow import MotionFlow
 from fommvg_lib.motion_generator.frame_interpolation import FrameInterpolation
 from fommvg_lib.motion_generator.interface import MotionGenerator
 from fommvg_lib.motion_generator.linear import LinearMotion
 from fommvg_lib.motion_generator.video_prediction import VideoPrediction
+from fommvg_lib.motion_generator.wgan import Wgan
 
 TRAINED = {
     "vp": VideoPrediction,
     "fi": FrameInterpolation,
     "flow": MotionFlow,
+    "wgan": Wgan,
+    "ar": Autoregressive,
 }
 UNTRAINED = {
     "linear": LinearMotion,

@@ -19,6 +19,15 @@ def is_interpolation(known: Tensor) -> bool:
     return has_ends and not bool(known[:, 1:-1].any())
 
 
+def known_sides(known: Tensor) -> tuple[int, int] | None:
+    """Give how many first frames (1 or more) and last ones every row of (B, T) knows; else None."""
+    if not len(known) or bool((known != known[:1]).any()) or not bool(known[0, :1].any()):
+        return None
+    unknown = (~known[0]).nonzero()[:, 0].tolist()
+    is_one_gap = bool(unknown) and unknown[-1] - unknown[0] + 1 == len(unknown)
+    return (unknown[0], known.shape[1] - 1 - unknown[-1]) if is_one_gap else None
+
+
 def has_known_frame(known: Tensor) -> bool:
     """Say whether every row of (B, T) knows a frame."""
     return known.shape[1] > 0 and bool(known.any(dim=1).all())

@@ -19,15 +19,22 @@ from fommvg_lib.generate import extract_motion
 from fommvg_lib.motion_files import MotionClip, load_motion_set
 from fommvg_lib.synthetic import identities
 from fommvg_lib.training.recipe import Recipe
+from fommvg_lib.training.recipes.autoregressive import AutoregressiveRecipe
 from fommvg_lib.training.recipes.avd import AvdRecipe
 from fommvg_lib.training.recipes.fomm import FommRecipe
 from fommvg_lib.training.recipes.frame_interpolation import FrameInterpolationRecipe
 from fommvg_lib.training.recipes.tpsmm import TpsmmRecipe
 from fommvg_lib.training.recipes.video_prediction import VideoPredictionRecipe
+from fommvg_lib.training.recipes.wgan import WganRecipe
 from fommvg_lib.weights import DEFAULTS, find_weights
 
 FRAME_RECIPES = {"fomm": FommRecipe, "tpsmm": TpsmmRecipe}
-MOTION_RECIPES = {"vp": VideoPredictionRecipe, "fi": FrameInterpolationRecipe}
+MOTION_RECIPES = {
+    "vp": VideoPredictionRecipe,
+    "fi": FrameInterpolationRecipe,
+    "wgan": WganRecipe,
+    "ar": AutoregressiveRecipe,
+}
 
 SYNTHETIC = "synthetic"
 

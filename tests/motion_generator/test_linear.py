@@ -72,3 +72,25 @@ def test_wrong_requests_raise(motion, known, words):
 def test_sizes_that_are_no_motion_raise():
     with pytest.raises(ValueError, match="neither 2K nor 6K"):
         LinearMotion(5, 2)
+
+
+@pytest.mark.parametrize("num_kp,has_jacobian", [(10, True), (50, False)], ids=["FOMM", "TPSMM"])
+def test_orientations_are_kept_all_the_way_and_ends_are_exact(num_kp, has_jacobian):
+    generator = torch.Generator().manual_seed(0)
+    shape = (2, 40, num_kp, 2, 2)
+    turns = (
+        torch.randn(shape, generator=generator) if has_jacobian else None
+    )  # of both orientations, far apart
+    given = Motion(torch.randn(shape[:4], generator=generator).clamp(-1, 1), turns).vectors()
+    known = torch.zeros(2, 40, dtype=torch.bool)
+    known[:, [0, 17, 39]] = True
+    filled = LinearMotion(given.shape[-1], num_kp).complete(
+        given.masked_fill(~known[..., None], torch.nan), known
+    )
+    assert torch.equal(filled[0][known], given[known]) and filled.isfinite().all()
+    if has_jacobian:
+        signs = torch.linalg.det(Motion.from_vectors(filled[0], num_kp).jacobian).sign()
+        for stretch in (signs[:, :18], signs[:, 17:]):
+            first, last = stretch[:, :1], stretch[:, -1:]
+            assert ((stretch == first) | ((stretch == last) & (first != last))).all()
+            assert (stretch.diff(dim=1) != 0).sum(dim=1).max() <= 1  # where orientations differ: one change

@@ -16,13 +16,16 @@ import torch
 from fommvg_lib.checkpoints import save_weights
 from fommvg_lib.clips import SyntheticClips
 from fommvg_lib.config.base import Config
+from fommvg_lib.config.completers import AutoregressiveConfig, WganConfig
 from fommvg_lib.config.fomm import FommConfig
 from fommvg_lib.config.motion import FrameInterpolationConfig, VideoPredictionConfig
 from fommvg_lib.training.engine import EngineConfig, TrainingResult, fit
 from fommvg_lib.training.recipe import Losses, Phase, Recipe
+from fommvg_lib.training.recipes.autoregressive import AutoregressiveRecipe
 from fommvg_lib.training.recipes.fomm import FommRecipe
 from fommvg_lib.training.recipes.frame_interpolation import FrameInterpolationRecipe
 from fommvg_lib.training.recipes.video_prediction import VideoPredictionRecipe
+from fommvg_lib.training.recipes.wgan import WganRecipe
 from tests.conftest import TINY
 from tests.motion_cases import wandering_clips
 
@@ -38,6 +41,15 @@ SMALL_MOTION = {
     "num_epochs": 3, "epoch_size": 8, "batch_size": 8, "hidden_dim": 12, "noise_dim": 6, "num_components": 6,
     "critic_width": 8, "min_window": 8, "max_window": 16, "max_seq_len": 10, "d_update_epoch": 1,
     "constant_share": 0.5,
+}  # fmt: skip
+SMALL_WGAN = {
+    "num_epochs": 3, "epoch_size": 8, "batch_size": 8, "hidden_dim": 8, "critic_dim": 8, "noise_dim": 8,
+    "num_components": 6, "min_window": 8, "max_window": 16, "max_seq_len": 10, "constant_share": 0.5,
+    "num_critic": 3, "learning_rate": 1e-3, "learning_rate_generator": 1e-3,
+}  # fmt: skip
+SMALL_AR = {
+    "num_epochs": 3, "epoch_size": 8, "batch_size": 8, "hidden_dim": 8, "min_window": 8, "max_window": 16,
+    "max_seq_len": 10, "constant_share": 0.5, "sampling_epochs": 2, "learning_rate": 1e-3,
 }  # fmt: skip
 OFTEN = EngineConfig(log_every=1, validate_every=6, pictures_every=6, checkpoint_every=3)
 
@@ -119,6 +131,18 @@ def small_fi(**changes) -> FrameInterpolationRecipe:
     """A tiny FI on made-up motion; it draws nothing."""
     config = FrameInterpolationConfig().replace(**{**SMALL_MOTION, "num_candidates": 2, **changes})
     return without_pictures(FrameInterpolationRecipe(config, wandering_clips(9), "cpu"))
+
+
+def small_wgan(**changes) -> WganRecipe:
+    """A tiny WGAN on made-up motion; it draws nothing."""
+    config = WganConfig().replace(**{**SMALL_WGAN, **changes})
+    return without_pictures(WganRecipe(config, wandering_clips(9), "cpu"))
+
+
+def small_ar(**changes) -> AutoregressiveRecipe:
+    """A tiny AR on made-up motion; it draws nothing."""
+    config = AutoregressiveConfig().replace(**{**SMALL_AR, **changes})
+    return without_pictures(AutoregressiveRecipe(config, wandering_clips(9), "cpu"))
 
 
 def without_pictures(recipe: Recipe) -> Recipe:

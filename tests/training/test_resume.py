@@ -21,10 +21,14 @@ from tests.training.small_runs import (
     outcome,
     quiet_fit,
     rows,
+    small_ar,
     small_fi,
     small_fomm,
     small_vp,
+    small_wgan,
 )
+
+MOTION_GENERATORS = small_vp, small_fi, small_wgan, small_ar
 
 
 def scramble():
@@ -61,9 +65,11 @@ def test_fomm_resumes_exactly_with_other_numbers_of_workers(tmp_path):
     assert_resumes_exactly(tmp_path, lambda attempt: small_fomm(11, workers[attempt]), stops=[4, 8])
 
 
-@pytest.mark.parametrize("build,form", [(b, f) for b in (small_vp, small_fi) for f in ("default", "legacy")])
+@pytest.mark.parametrize("build,form", [(b, f) for b in MOTION_GENERATORS for f in ("default", "legacy")])
 def test_motion_generators_resume_exactly(tmp_path, build, form):
     assert_resumes_exactly(tmp_path, lambda attempt: build(form=form), stops=[7, 14])
+
+
 
 
 def test_moments_of_channels_last_weights_come_back_in_their_order(tmp_path):

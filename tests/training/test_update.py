@@ -16,10 +16,14 @@ from tests.training.small_runs import (
     LineRecipe,
     assert_close,
     quiet_fit,
+    small_ar,
     small_fi,
     small_fomm,
     small_vp,
+    small_wgan,
 )
+
+EACH = {"line": LineRecipe, "vp": small_vp, "fi": small_fi, "wgan": small_wgan, "ar": small_ar}
 
 
 class Duel(Recipe):
@@ -105,12 +109,14 @@ def test_running_mean_has_the_networks_batch_statistics():
     assert average.num_batches_tracked.item() == 1
 
 
-@pytest.mark.parametrize("build", [LineRecipe, small_vp, small_fi], ids=["line", "vp", "fi"])
-def test_batch_in_parts_moves_the_weights_as_the_whole_one(build):
-    """VP and FI without moment matching: moments are of a whole batch."""
+@pytest.mark.parametrize("kind", EACH)
+def test_batch_in_parts_moves_the_weights_as_the_whole_one(kind):
+    """Motion generators without moment matching: moments are of a whole batch."""
+    words = {"line": (LineConfig(),)}.get(kind, ())
+    changes = {"weight_moments": 0.0} if kind in ("vp", "fi", "wgan") else {}
 
     def trained(num_parts):
-        recipe = build(LineConfig()) if build is LineRecipe else build(weight_moments=0.0)
+        recipe = EACH[kind](*words, **changes)
         batches = recipe.batches(0, Processes(recipe.device).share)
         rows = [do_step(recipe, next(batches), step, num_parts) for step in range(6)]
         return rows, recipe
