@@ -249,6 +249,7 @@ class Started:
         start = [sys.executable, "-m", *(launcher if processes > 1 else []), "fommvg_lib", *words]
         with log.open("ab") as stream:
             self.process = subprocess.Popen(start, cwd=ROOT, stdout=stream, stderr=stream, env=environment())
+        self.pid = self.process.pid
 
     def wait(self) -> int:
         """Give the exit status, negative for a signal."""
@@ -257,10 +258,10 @@ class Started:
     def kill(self, rank: int | None = None) -> None:
         """Kill one of the processes that torchrun started, or all, and torchrun first: it would tidy up."""
         if self.processes == 1:
-            kill(self.process.pid)
+            kill(self.pid)
             return
-        children = sorted(_children(self.process.pid), key=_rank_of)
-        kill(*([self.process.pid, *children] if rank is None else [children[rank]]))
+        children = sorted(_children(self.pid), key=_rank_of)
+        kill(*([self.pid, *children] if rank is None else [children[rank]]))
 
 
 def kill(*pids: int) -> None:
@@ -350,13 +351,22 @@ def last_step(folder: Path) -> int:
     return int(lines[-1].split(",")[0]) if lines else 0
 
 
-def wait_for_step(folder: Path, step: int) -> None:
-    """Return when the log has come to a step."""
+def wait_for_step(folder: Path, step: int, pid: int) -> None:
+    """Return when the log of a run has come to a step.
+
+    Raises:
+        RuntimeError: if its process has ended before, with the end of what it printed.
+    """
     end = time.monotonic() + PATIENCE
+    is_running = True
     while last_step(folder) < step:
+        if not is_running:
+            printed = folder.with_suffix(".log").read_text()[-3000:]
+            raise RuntimeError(f"{folder}: ended before step {step}\n{printed}")
         if time.monotonic() > end:
             raise TimeoutError(f"{folder}: no step {step} within {PATIENCE} s")
         time.sleep(0.002)
+        is_running = _is_running(pid)  # looked at before the log is read once more
 
 
 if __name__ == "__main__":

@@ -74,7 +74,7 @@ def kill_at(moments, folder, start, ranks=(None,)):
     rng = random.Random(f"{moments}")
     for number, moment in enumerate(moments):
         process = start()
-        wait_for_step(folder, moment)
+        wait_for_step(folder, moment, process.pid)
         time.sleep(rng.uniform(0, 0.1))
         process.kill(ranks[number % len(ranks)])
         assert process.wait() != 0, "the run ended before it could be killed"
@@ -172,7 +172,7 @@ def test_sigterm_to_all_processes_of_a_run_saves_and_ends_with_status_0(forks, m
     """A scheduler tells the loader's workers too."""
     case, run = Case("fomm", 12, 4, motion, workers=2), tmp_path / "run"
     process = forks.start(run, words=case.words(run))
-    wait_for_step(run, 2)
+    wait_for_step(run, 2, process.pid)
     os.killpg(process.pid, signal.SIGTERM)
     assert process.wait() == 0, run.with_suffix(".log").read_text()
     assert 2 <= int(outcome(run)["step"]) < 12
