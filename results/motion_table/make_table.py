@@ -114,7 +114,7 @@ def parse(words: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--minutes", type=float, default=5.0, help="CPU minutes of training for each")
     parser.add_argument("--jobs", type=int, default=1, help="processes at a time, one thread each")
     parser.add_argument("--train-clips", type=int, default=512, help="of landmarks and fomm")
-    parser.add_argument("--test-clips", type=int, default=800, help="of landmarks and fomm; half in either set")
+    parser.add_argument("--test-clips", type=int, default=800, help="likewise; half in either set")
     parser.add_argument("--max-windows", type=int, default=400, help="real clips in either held-out set")
     parser.add_argument("--draws", type=int, default=200, help="bootstrap draws of each interval")
     parser.add_argument("--out", type=Path, help="default: results/motion_table/<motion>")
