@@ -136,13 +136,15 @@ def weights_for_pictures(profile: str, kind: str, run: str | Path | None = None)
     Raises:
         InputError: if the shipped weights are missing.
     """
+    reason = "a smoke run is too short for pictures" if profile == "smoke" else "no run of this profile yet"
     if profile != "smoke" and run is not None and (Path(run) / "config.json").is_file():
         description = read_description(run)
         if description["kind"] == kind and description.get("info", {}).get("profile") == profile:
             steps = description["info"].get("step", "?")
             return Found(Path(run), f"{kind} weights: of the run in profile {profile}, {steps} steps")
+        if description["kind"] != kind:
+            reason = f"the run there is one of {description['kind']}"
     folder = find_weights(DEFAULTS[kind])
-    reason = "a smoke run is too short for pictures" if profile == "smoke" else "no run of this profile yet"
     return Found(folder, f"{kind} weights: the shipped {folder.name} ({reason})")
 
 

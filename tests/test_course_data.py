@@ -13,6 +13,7 @@ from fommvg_lib.config.course import CourseConfig
 from fommvg_lib.extraction import extract_folder
 from fommvg_lib.files import InputError
 from fommvg_lib.frame_generator import load_frame_generator
+from fommvg_lib.motion_files import load_motion_set
 from fommvg_lib.run_record import write_run_record
 from fommvg_lib.video_io import read_image, read_video
 
@@ -98,6 +99,25 @@ def test_a_run_in_earnest_gives_the_pictures_and_a_short_one_does_not(tmp_path: 
     for profile, kind, folder in (("smoke", "fomm", run), ("full", "fomm", run), ("colab", "fomm", None)):
         found = course_data.weights_for_pictures(profile, kind, folder)
         assert found.path.name == "heads64-fomm" and "shipped" in found.note
+
+
+def test_a_run_of_another_family_is_not_taken_and_named(tmp_path: Path):
+    """Notebooks 04 and 05 go on with a FOMM where a TPSMM's run lies in its place."""
+    run = write_description(tmp_path / "run", "tpsmm", "colab")
+    found = course_data.weights_for_pictures("colab", "fomm", run)
+    assert found.path.name == "heads64-fomm" and "the run there is one of tpsmm" in found.note
+
+
+def test_motion_of_another_family_is_made_anew(course: Path, model, tiny_tpsmm):
+    """Notebook 03 in profile colab leaves a TPSMM's motion, which notebooks 04 and 05 do not take."""
+    clips, other = course / course_data.DATA_STEP / "data", load_frame_generator(tiny_tpsmm)
+    root = course / "another course"
+    for split in course_data.SPLITS:
+        extract_folder(other, clips / split, root / course_data.MOTION_STEP / "motion" / split)
+    made = course_data.motion_data(root / "04", model, clips)
+    assert made.path == root / "04" / "motion" and "made here (none that fits from notebook 03)" in made.note
+    assert load_motion_set(made.path / "test")[0].motion.jacobian is not None
+    assert "found" in course_data.motion_data(root / "05", other, clips).note
 
 
 def test_only_a_short_run_is_cleared(tmp_path: Path):

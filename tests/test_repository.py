@@ -61,6 +61,7 @@ ORDER = (
     "training",
     "results_page",
     "course_data",
+    "course_weights",
     "course",
     "doctor",
     "widgets",

@@ -8,7 +8,13 @@ from fommvg_lib.visualize.draw import draw_keypoints, flow_picture, mask_picture
 from fommvg_lib.visualize.layout import as_frames, enlarge, side_by_side, strip
 from fommvg_lib.visualize.live import LivePlot
 from fommvg_lib.visualize.plots import plot_losses, plot_pca_directions, plot_tracks
-from fommvg_lib.visualize.show import figure_picture, has_front_end, show_image, show_video
+from fommvg_lib.visualize.show import (
+    figure_picture,
+    has_front_end,
+    show_image,
+    show_notice,
+    show_video,
+)
 
 __all__ = [
     "LivePlot",
@@ -23,6 +29,7 @@ __all__ = [
     "plot_pca_directions",
     "plot_tracks",
     "show_image",
+    "show_notice",
     "show_video",
     "side_by_side",
     "strip",

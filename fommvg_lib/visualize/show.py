@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import html
 import io
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -97,6 +98,33 @@ def video_html(path: str | Path, width: int | None = None, caption: str = "") ->
         element = f'<video src="{source}" style="{style}" controls loop muted autoplay playsinline></video>'
     below = f"<figcaption>{html.escape(caption)}</figcaption>" if caption else ""
     return f'<figure style="margin: 0">{element}{below}</figure>'
+
+
+def show_notice(title: str, lines: Mapping[str, str]) -> Any:
+    """Show a framed box that cannot be overlooked, such as for something that is missing.
+
+    Args:
+        title: its first line.
+        lines: what it says, each line under a short word.
+
+    Returns:
+        An `IPython.display.HTML`; as a cell's last expression, or given to `display`, it is shown.
+    """
+    from IPython.display import HTML
+
+    return HTML(notice_html(title, lines))
+
+
+def notice_html(title: str, lines: Mapping[str, str]) -> str:
+    """Give the HTML that `show_notice` shows; readable on light and on dark pages."""
+    cell = "vertical-align: top; text-align: left; padding: 2px 12px 2px 0"
+    rows = "".join(
+        f'<tr><td style="{cell}"><b>{html.escape(word)}</b></td>'
+        f'<td style="{cell}; overflow-wrap: anywhere">{html.escape(line)}</td></tr>'
+        for word, line in lines.items()
+    )
+    frame = "border: 3px solid #d9822b; border-radius: 6px; padding: 8px 14px; max-width: 60em"
+    return f'<div style="{frame}"><b>{html.escape(title)}</b><table>{rows}</table></div>'
 
 
 def _fitting_width(path: Path, kind: str) -> int | None:

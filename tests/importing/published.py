@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,22 @@ def full_size(config: str) -> dict[str, Any]:
     table = json.loads(LAYOUTS.read_text(encoding="utf-8"))
     layouts, described = table["layouts"], table["configs"][config]["top_level"]
     return {name: _entry(layouts, what) for name, what in described.items()}
+
+
+def published_shapes(config: str, parts: Collection[str]) -> dict[str, tuple]:
+    """Give the shapes of a published file's parts by `part.name`, from the table alone."""
+    table = json.loads(LAYOUTS.read_text(encoding="utf-8"))
+    named = {part: table["layouts"][table["configs"][config]["top_level"][part]] for part in parts}
+    return {
+        f"{part}.{name}": tuple(size for size in shape if size != "i64")
+        for part, shapes in named.items()
+        for name, shape in shapes.items()
+    }
+
+
+def shapes_of(state: Mapping[str, torch.Tensor]) -> dict[str, tuple]:
+    """Give the shapes of tensors by name."""
+    return {name: tuple(tensor.shape) for name, tensor in state.items()}
 
 
 def _entry(layouts: dict, what: Any) -> Any:
@@ -84,3 +101,14 @@ def components_file(path: Path, count: int = 30, num_dims: int = 100) -> dict[st
     state = {"comp": np.ascontiguousarray(rows), "stdev": np.geomspace(0.03, 0.002, count)}
     np.save(path, state)
     return state
+
+
+def tpsmm_file(path: Path, model: torch.nn.Module, **changes: Any) -> dict[str, Any]:
+    """Write a TPSMM checkpoint laid out as published, of whatever sizes the model has; give its entries."""
+    names = ("inpainting_network", "dense_motion_network", "kp_detector", "bg_predictor", "avd_network")
+    there = {name: part.state_dict() for name, part in model.named_children() if name in names}
+    moments = {0: {"step": 9, "exp_avg": torch.zeros(2)}}
+    optimizer = {"state": moments, "param_groups": [{"lr": 1e-3, "params": [0]}]}
+    entries = {**there, "optimizer_avd": optimizer, "epoch": 99, **changes}
+    torch.save(entries, path)
+    return entries

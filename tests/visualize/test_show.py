@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from fommvg_lib.files import InputError
-from fommvg_lib.visualize import has_front_end, plot_losses, show_image, show_video
+from fommvg_lib.visualize import has_front_end, plot_losses, show_image, show_notice, show_video
 from fommvg_lib.visualize.show import MAX_VIDEO_BYTES, video_html
 
 
@@ -58,6 +58,15 @@ def test_what_cannot_be_shown_is_refused_in_one_line(tmp_path: Path):
     for name, reason in (cases | {"text.mp4": "cannot be read as video"}).items():
         with pytest.raises(InputError, match=f"{name}: .*{reason}"):
             video_html(tmp_path / name)
+
+
+def test_a_notice_says_its_words_and_no_others_markup():
+    shown = show_notice(
+        "weights <b> are missing", {"why": "404 & more", "by hand": "<script>x</script>"}
+    ).data
+    for text in ("weights &lt;b&gt; are missing", "404 &amp; more", "&lt;script&gt;", "by hand", "border"):
+        assert text in shown
+    assert "<script>" not in shown
 
 
 def test_a_picture_is_shown_as_png_at_the_asked_size():

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from fommvg_lib.config.fomm import FommModelConfig
 from fommvg_lib.frame_generator.fomm.dense_motion import PreparedSource
-from fommvg_lib.frame_generator.fomm.generator import Generator
+from fommvg_lib.frame_generator.fomm.generator import Generated, Generator
 from fommvg_lib.frame_generator.fomm.inference import (
     fold_norms,
     merge_upsampling,
@@ -76,6 +76,10 @@ class Fomm(KeypointModel):
     def use_half_convolutions(self, dtype: torch.dtype) -> None:
         """Cast the generator's convolutions, dense motion's among them, to a 16-bit type, in place."""
         use_half_convolutions(self.generator, dtype)
+
+    def forward(self, source: Tensor, kp_source: Motion, kp_driving: Motion) -> Generated:
+        """Render the driving frames (B, C, H, W) of sources (B, C, H, W) and keypoints of leading axis B."""
+        return self.generator(source, kp_source, kp_driving)
 
     @torch.inference_mode()
     def encode(self, source: Tensor) -> Source:

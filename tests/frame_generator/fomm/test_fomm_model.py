@@ -74,9 +74,7 @@ def clip(num_frames, channels=3, seed=1):
 @torch.no_grad()
 def plain(model, source, frames):
     kp_source = model.kp_detector(source[None])
-    return torch.cat(
-        [model.generator(source[None], kp_source, model.kp_detector(f[None])).prediction for f in frames]
-    )
+    return torch.cat([model(source[None], kp_source, model.kp_detector(f[None])).prediction for f in frames])
 
 
 def rendered(model, source, frames):
