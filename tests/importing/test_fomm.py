@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from functools import cache
 
 import pytest
 import torch
@@ -17,7 +18,7 @@ from fommvg_lib.frame_generator.fomm.model import Fomm
 from fommvg_lib.importing import ImportOptions, import_weights
 from fommvg_lib.published_files.layout import fit_layout
 from tests.conftest import TINY
-from tests.importing.published import LAYOUTS, full_size
+from tests.importing.published import LAYOUTS, full_size, published_shapes, shapes_of
 
 CONFIG = {
     "dataset_params": {"frame_shape": [32, 32, 3]},
@@ -169,8 +170,21 @@ def test_a_full_size_file_comes_out_with_its_own_names_and_shapes(tmp_path):
         saved = weights.part(part)
         assert saved.keys() == entries[part].keys()
         assert all(torch.equal(saved[key], tensor) for key, tensor in entries[part].items())
-    assert load_frame_generator(tmp_path / "out").num_kp == 10
+    exported = Fomm.from_weights(weights).state_for_saving()
+    assert shapes_of(exported) == published_shapes("fomm/vox-256", ("generator", "kp_detector"))
     shutil.rmtree(tmp_path / "out")
+
+
+@cache
+def our_shapes(config):
+    return shapes_of(Fomm(config).state_for_saving())
+
+
+@needs_layouts
+@pytest.mark.parametrize("name", sorted(PRESETS.keys() - {"kth-128"}))
+def test_every_published_layout_is_that_of_its_config(name):
+    ours = our_shapes(PRESETS[name].model)
+    assert ours == published_shapes(f"fomm/{name}", ("generator", "kp_detector"))
 
 
 @needs_layouts

@@ -3,37 +3,59 @@
 from __future__ import annotations
 
 import shutil
+from functools import cache
 
 import pytest
 import torch
 
 from fommvg_lib.checkpoints import load_weights
-from fommvg_lib.config.presets import load_config
+from fommvg_lib.config.presets import TPSMM_PRESETS, load_config
+from fommvg_lib.config.tpsmm_networks import AvdNetworkConfig
 from fommvg_lib.files import InputError
-from fommvg_lib.frame_generator import load_frame_generator
+from fommvg_lib.frame_generator.tpsmm.model import Tpsmm
 from fommvg_lib.importing import ImportOptions, import_weights
 from fommvg_lib.published_files import Checkpoint
 from fommvg_lib.weights.registry import read_registry
-from tests.importing.published import LAYOUTS, full_size
+from tests.importing.published import LAYOUTS, full_size, published_shapes, shapes_of
 
 pytestmark = pytest.mark.skipif(not LAYOUTS.is_file(), reason=f"no published layouts at {LAYOUTS}")
 
 
+PARTS = {"kp_detector", "dense_motion_network", "inpainting_network", "bg_predictor", "avd_network"}
+
+
 def test_a_full_size_file_comes_out_with_its_own_names_and_shapes(tmp_path):
     entries = full_size("tpsmm/vox-256 (train_avd)")
+    assert PARTS <= entries.keys()
     path = tmp_path / "vox.pth.tar"
     torch.save(entries, path)
     made = import_weights(path, "tpsmm", tmp_path / "out", ImportOptions("vox-256"))
     path.unlink()
     weights = load_weights(tmp_path / "out", "tpsmm")
-    for part in ("kp_detector", "dense_motion_network", "inpainting_network", "avd_network"):
+    for part in PARTS:
         saved = weights.part(part)
         assert saved.keys() == entries[part].keys()
         assert all(torch.equal(saved[key], tensor) for key, tensor in entries[part].items())
     assert weights.config["avd"] == {"id_bottleneck": 128, "pose_bottleneck": 128}
-    assert load_frame_generator(tmp_path / "out").num_kp == 50
+    exported = Tpsmm.from_weights(weights).state_for_saving()
+    assert shapes_of(exported) == published_shapes("tpsmm/vox-256 (train_avd)", PARTS)
     assert made.kind == "tpsmm"
     shutil.rmtree(tmp_path / "out")
+
+
+@cache
+def our_shapes(config):
+    return shapes_of(Tpsmm(config, size=384).state_for_saving())
+
+
+@pytest.mark.parametrize("name", TPSMM_PRESETS)
+@pytest.mark.parametrize("stage", ["train", "train_avd"])
+def test_every_published_layout_is_that_of_its_config(name, stage):
+    has_avd = stage == "train_avd"
+    ours = our_shapes(TPSMM_PRESETS[name].model.replace(avd=AvdNetworkConfig() if has_avd else None))
+    parts = {part for part in PARTS if any(key.startswith(f"{part}.") for key in ours)}
+    assert ("bg_predictor" in parts, "avd_network" in parts) == (name != "mgif-256", has_avd)
+    assert ours == published_shapes(f"tpsmm/{name} ({stage})", parts)
 
 
 @pytest.fixture
