@@ -108,12 +108,12 @@ class WganConfig(Config):
 
     PROFILES: ClassVar[dict[str, dict[str, Any]]] = {
         "smoke": {
-            "num_clips": 24, "clip_frames": 64, "num_epochs": 6, "epoch_size": 50, "batch_size": 24,
+            "num_clips": 24, "clip_frames": 64, "num_epochs": 5, "epoch_size": 50, "batch_size": 24,
             "learning_rate": 1e-3, "learning_rate_generator": 1e-3, "noise_dim": 16, "hidden_dim": 48,
             "critic_dim": 32, "weight_moments": 1.0, "constant_share": 0.5, "ema_decay": 0.95,
         },
         "shipped": {
-            "num_epochs": 15, "epoch_size": 100, "batch_size": 32, "learning_rate": 1e-3,
+            "num_clips": 64, "num_epochs": 12, "epoch_size": 100, "batch_size": 32, "learning_rate": 1e-3,
             "learning_rate_generator": 1e-3, "noise_dim": 16, "hidden_dim": 64, "critic_dim": 48,
             "num_components": 40, "weight_moments": 1.0, "constant_share": 0.5, "ema_decay": 0.97,
         },
@@ -205,8 +205,8 @@ class AutoregressiveConfig(Config):
             "learning_rate": 2e-3, "hidden_dim": 48, "constant_share": 0.5, "sampling_epochs": 2,
         },
         "shipped": {
-            "num_epochs": 10, "epoch_size": 100, "batch_size": 32, "learning_rate": 2e-3, "hidden_dim": 48,
-            "constant_share": 0.5, "sampling_epochs": 5,
+            "num_clips": 64, "num_epochs": 10, "epoch_size": 100, "batch_size": 32, "learning_rate": 2e-3,
+            "hidden_dim": 48, "constant_share": 0.5, "sampling_epochs": 5,
         },
         "colab": {
             "num_epochs": 40, "epoch_size": 500, "batch_size": 128, "learning_rate": 1e-3,

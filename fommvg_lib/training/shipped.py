@@ -22,6 +22,8 @@ WHAT = {
     "fomm": "First Order Motion Model for 64 px synthetic talking heads",
     "vp": "video prediction: keypoint motion from one frame, for `heads64-fomm`",
     "fi": "frame interpolation: keypoint motion between two frames, for `heads64-fomm`",
+    "wgan": "adversarial completer of reduced width: keypoint motion between two frames, for `heads64-fomm`",
+    "ar": "autoregressive completer of reduced width: keypoint motion from both ends, for `heads64-fomm`",
 }
 
 

@@ -14,7 +14,13 @@ from fommvg_lib.weights.registry import HELPER_KINDS, read_registry
 
 SHIPPED_FOLDER = Path(__file__).parent
 
-DEFAULTS = {"fomm": "heads64-fomm", "vp": "heads64-vp", "fi": "heads64-fi"}
+DEFAULTS = {
+    "fomm": "heads64-fomm",
+    "vp": "heads64-vp",
+    "fi": "heads64-fi",
+    "wgan": "heads64-wgan",
+    "ar": "heads64-ar",
+}
 """The shipped weights that stand in where none are named, by kind."""
 
 

@@ -47,7 +47,7 @@ def test_shipped_weights_are_small():
 
 def test_motion_generators_belong_to_the_shipped_frame_generator():
     model = load_frame_generator(DEFAULTS["fomm"])
-    for kind in ("vp", "fi"):
+    for kind in ("vp", "fi", "wgan", "ar"):
         assert load_motion_generator(find_weights(DEFAULTS[kind])).frame_generator_hash == model.weights_hash
 
 
