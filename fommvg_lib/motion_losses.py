@@ -239,3 +239,20 @@ def sequence_penalty(
         scores = critic(mixed, condition).mean(dim=-1)
     (gradient,) = torch.autograd.grad(scores.sum(), mixed, create_graph=True)
     return (gradient.flatten(1).norm(dim=1) - 1).square().mean()
+
+
+def flow_matching(velocity: Tensor, wanted: Tensor, known: Tensor) -> tuple[Tensor, Tensor]:
+    """Squared error of a flow's velocity on unknown frames, and of its change from frame to frame.
+
+    Known frames have no error, so the second term also sees the step from a known frame to the next. Both are
+    means over all frames, the known ones too: so parts of a batch can be averaged.
+
+    Args:
+        velocity: (B, T, D).
+        wanted: (B, T, D), motion less the draw from the prior.
+        known: (B, T) bool.
+
+    Source: Lipman et al. 2023, Eq. 9; the second term is ours.
+    """
+    error = (velocity - wanted).masked_fill(known[..., None], 0)
+    return error.square().mean(), error.diff(dim=1).square().mean()

@@ -8,6 +8,7 @@ from __future__ import annotations
 from fommvg_lib.config.avd import AvdConfig
 from fommvg_lib.config.base import Config
 from fommvg_lib.config.completers import AutoregressiveConfig, WganConfig
+from fommvg_lib.config.flow import FlowConfig
 from fommvg_lib.config.fomm import FommConfig
 from fommvg_lib.config.motion import FrameInterpolationConfig, VideoPredictionConfig
 from fommvg_lib.config.tpsmm import TpsmmConfig
@@ -18,6 +19,7 @@ CONFIGS: dict[str, type[Config]] = {
     "avd": AvdConfig,
     "vp": VideoPredictionConfig,
     "fi": FrameInterpolationConfig,
+    "flow": FlowConfig,
     "wgan": WganConfig,
     "ar": AutoregressiveConfig,
 }

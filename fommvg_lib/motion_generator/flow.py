@@ -1,10 +1,10 @@
 """Motion flow: one model that completes any set of known frames, by conditional flow matching.
 
-Noise becomes motion along dx/dt = v(x, t, known frames), t from 0 to 1; training makes v the mean velocity of
-straight lines from noise to real motion. Displacements are seen from the first known frame, in the space of
-`MotionScaling`. The network guesses the finished motion x_1, and v = (x_1 - x) / (1 - t). Sequences longer
-than a training window are made window by window, each knowing the end of the one before (`flow_windows.py`).
-Sources: Lipman et al. 2023, Sec. 4 (straight paths); Karras et al. 2022, Alg. 1 (Heun, the last step Euler).
+A draw from a Gaussian process through the known frames (`flow_prior.py`) becomes motion along
+dx/dt = v(x, t, known frames), t from 0 to 1; training makes v the mean velocity of straight lines from such
+draws to real motion. Displacements are seen from the first known frame, in the space of `MotionScaling`.
+Sequences longer than a training window are made window by window, each knowing the end of the one before
+(`flow_windows.py`). Source: Lipman et al. 2023, Sec. 4; Tong et al. 2024 (any distribution to begin with).
 """
 
 from __future__ import annotations
@@ -18,8 +18,9 @@ import torch
 from torch import Tensor, nn
 
 from fommvg_lib.checkpoints import Weights, save_weights
-from fommvg_lib.motion_generator.flow_integration import integrate, time_left
+from fommvg_lib.motion_generator.flow_integration import integrate
 from fommvg_lib.motion_generator.flow_network import FlowNetwork
+from fommvg_lib.motion_generator.flow_prior import MotionPrior
 from fommvg_lib.motion_generator.flow_windows import plan_windows
 from fommvg_lib.motion_generator.linear import neighbours
 from fommvg_lib.motion_generator.patterns import check_request, draw_noise, has_known_frame, keep_known
@@ -45,8 +46,10 @@ class MotionFlow(nn.Module):
         frame_generator_hash: of the frame generator whose motion it learned.
 
     Attributes:
-        num_steps: of the integration, at least 1; two network calls each but the last.
-        liveliness: factor on the generated departure from the straight path through the known frames.
+        num_steps: of the integration, at least 1; two network calls each.
+        liveliness: factor, 0 to 3, on the generated departure from the straight path through the known frames
+            (before the first and behind the last it stands still). Known frames stay as they are; where
+            a known past ends the speed changes by the factor.
         share_touched: after `complete`, the share of generated keypoints that were brought back into range.
     """
 
@@ -56,7 +59,7 @@ class MotionFlow(nn.Module):
         self,
         num_dims: int,
         num_kp: int,
-        width: int = 96,
+        width: int = 88,
         num_layers: int = 3,
         num_heads: int = 4,
         hidden_dim: int = 128,
@@ -77,6 +80,7 @@ class MotionFlow(nn.Module):
         }  # fmt: skip
         self.network = FlowNetwork(num_dims, width, num_layers, num_heads, hidden_dim)
         self.scaling = MotionScaling(num_dims, num_kp)
+        self.prior = MotionPrior(num_dims, max_window)
 
     def supports(self, known: Tensor) -> bool:
         """Say whether every row of (B, T) bool knows a frame."""
@@ -130,7 +134,7 @@ class MotionFlow(nn.Module):
         motion = torch.cat([motion, motion[:, -1:].expand(-1, short, -1)], dim=1)
         known = torch.cat([known, known.new_zeros(short)]).expand(len(motion), -1)
         space = self.see(motion, known)
-        start = torch.where(known[..., None], space.path, noise[:, : motion.shape[1]])
+        start = self.prior.draw(space.path, known, noise[:, : motion.shape[1]])
 
         def field(path: Tensor, time: float) -> Tensor:
             return self.velocity(path, path.new_full((len(path),), time), known, space.condition)
@@ -151,6 +155,11 @@ class MotionFlow(nn.Module):
         straight = torch.lerp(seen[:, before[0]], seen[:, after[0]], fraction[0, :, None].to(seen))
         return self.scaling.restore(torch.lerp(straight, seen, self.liveliness), reference)
 
+    def fit(self, windows: Tensor) -> None:
+        """Set scaling and prior from training windows (N, T, D), raw."""
+        self.scaling.fit(windows)
+        self.prior.fit(self.scaling.displacement(self.scaling.represent(windows, windows[:, 0])))
+
     def see(self, motion: Tensor, known: Tensor) -> SeenMotion:
         """Put raw motion (B, T, D) into the space of the flow, from the first known frame of each (B, T)."""
         first = known.int().argmax(dim=1)
@@ -163,7 +172,7 @@ class MotionFlow(nn.Module):
         """Give the velocity of the flow, 0 at known frames.
 
         Args:
-            path: (B, T, D), in units of spread, on its way from noise to motion.
+            path: (B, T, D), in units of spread, on its way from the prior to motion.
             time: (B,) in [0, 1].
             known: (B, T) bool.
             condition: (B, D), from `see`.
@@ -171,8 +180,7 @@ class MotionFlow(nn.Module):
         Returns:
             (B, T, D).
         """
-        velocity = (self.network(path, time, known, condition) - path) / time_left(time)
-        return velocity.masked_fill(known[..., None], 0)
+        return self.network(path, time, known, condition).masked_fill(known[..., None], 0)
 
     def save(self, folder: str | Path, info: Mapping[str, Any] | None = None) -> str:
         """Write a weights folder; give the hash of its tensors.

@@ -22,7 +22,7 @@ LONGEST_WAVE = 128.0
 
 
 class FlowNetwork(nn.Module):
-    """Guesses the finished motion from a partly noisy one.
+    """Gives the velocity of a motion on its way from noise.
 
     Args:
         num_dims: D.
@@ -50,11 +50,11 @@ class FlowNetwork(nn.Module):
         nn.init.zeros_(self.read_out.bias)
 
     def forward(self, path: Tensor, time: Tensor, known: Tensor, reference: Tensor) -> Tensor:
-        """Guess the finished displacement.
+        """Give the velocity in every frame, known ones included.
 
         Args:
-            path: (B, T, D), displacement from the reference frame in units of its spread: noise at time 0,
-                motion at time 1, the known frames clean at all times.
+            path: (B, T, D), displacement from the reference frame in units of its spread: a draw from the
+                prior at time 0, motion at time 1, the known frames clean at all times.
             time: (B,) of the flow, in [0, 1].
             known: (B, T) bool.
             reference: (B, D), the reference frame, centred and scaled.

@@ -21,6 +21,7 @@ from fommvg_lib.synthetic import identities
 from fommvg_lib.training.recipe import Recipe
 from fommvg_lib.training.recipes.autoregressive import AutoregressiveRecipe
 from fommvg_lib.training.recipes.avd import AvdRecipe
+from fommvg_lib.training.recipes.flow import FlowRecipe
 from fommvg_lib.training.recipes.fomm import FommRecipe
 from fommvg_lib.training.recipes.frame_interpolation import FrameInterpolationRecipe
 from fommvg_lib.training.recipes.tpsmm import TpsmmRecipe
@@ -32,6 +33,7 @@ FRAME_RECIPES = {"fomm": FommRecipe, "tpsmm": TpsmmRecipe}
 MOTION_RECIPES = {
     "vp": VideoPredictionRecipe,
     "fi": FrameInterpolationRecipe,
+    "flow": FlowRecipe,
     "wgan": WganRecipe,
     "ar": AutoregressiveRecipe,
 }

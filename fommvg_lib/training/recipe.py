@@ -111,12 +111,12 @@ class Recipe:
         rate: float,
         betas: tuple[float, float],
         weight_decay: float = 0.0,
+        is_decay_decoupled: bool = False,
     ) -> None:
-        """Make an Adam optimiser; a rate of 0 is allowed and moves nothing."""
+        """Make an Adam optimiser, or AdamW if the decay is decoupled; a rate of 0 moves nothing."""
         is_fused = self.device.type in ("cpu", "cuda")
-        self.optimizers[name] = torch.optim.Adam(
-            parameters, rate, betas, weight_decay=weight_decay, fused=is_fused
-        )
+        kind = torch.optim.AdamW if is_decay_decoupled else torch.optim.Adam
+        self.optimizers[name] = kind(parameters, rate, betas, weight_decay=weight_decay, fused=is_fused)
 
     def for_use(self, name: str) -> nn.Module:
         """Give what is validated, shown and saved: a network's running mean where one is kept."""

@@ -1,6 +1,6 @@
 """Make the weights that come with the library: `python -m fommvg_lib.training.shipped` (`make weights`).
 
-FOMM on synthetic heads, then VP and FI on its motion, all in profile `shipped`. Runs lie under
+FOMM on synthetic heads, then VP, FI and flow on its motion, all in profile `shipped`. Runs lie under
 `runs/shipped/` and are resumable: an interrupted `make weights` goes on where it was.
 """
 
@@ -22,6 +22,7 @@ WHAT = {
     "fomm": "First Order Motion Model for 64 px synthetic talking heads",
     "vp": "video prediction: keypoint motion from one frame, for `heads64-fomm`",
     "fi": "frame interpolation: keypoint motion between two frames, for `heads64-fomm`",
+    "flow": "motion flow: keypoint motion around any known frames, for `heads64-fomm`",
     "wgan": "adversarial completer of reduced width: keypoint motion between two frames, for `heads64-fomm`",
     "ar": "autoregressive completer of reduced width: keypoint motion from both ends, for `heads64-fomm`",
 }
@@ -43,6 +44,11 @@ def make_shipped(kinds: list[str], runs: Path) -> None:
         install(kind, runs / kind, result.validation, result.seconds)
 
 
+def shipped_name(kind: str) -> str:
+    """Give the folder name of a kind's shipped weights, those to come included."""
+    return DEFAULTS.get(kind, f"heads64-{kind}")
+
+
 def install(kind: str, run: Path, figures: dict[str, float], seconds: float) -> Path:
     """Copy a run's weights into the library, with a model card and a record in `results/`.
 
@@ -50,12 +56,12 @@ def install(kind: str, run: Path, figures: dict[str, float], seconds: float) -> 
         The folder in the library.
     """
     weights = load_weights(run, kind)
-    target = SHIPPED_FOLDER / DEFAULTS[kind]
-    info = {**weights.info, "name": DEFAULTS[kind], "what": WHAT[kind], "figures": figures}
+    target = SHIPPED_FOLDER / shipped_name(kind)
+    info = {**weights.info, "name": shipped_name(kind), "what": WHAT[kind], "figures": figures}
     info["versions"] = versions()
     save_weights(target, kind, weights.config, weights.state, info)
     write_text(target / "README.md", model_card(kind, weights.sha256, info, figures, seconds))
-    record = SHIPPED_FOLDER.parents[1] / "results" / "weights" / DEFAULTS[kind]
+    record = SHIPPED_FOLDER.parents[1] / "results" / "weights" / shipped_name(kind)
     config = CONFIGS[kind].from_profile("shipped").to_dict()
     extra = {"weights_hash": weights.sha256, "profile": "shipped"}
     write_run_record(record, "weights", config, figures, config["seed"], seconds, extra)
@@ -70,12 +76,12 @@ def model_card(
     """Write what a user should know of the weights, in Markdown."""
     machine = machine_kind()
     rows = "\n".join(f"| {name} | {value:.4g} |" for name, value in figures.items())
-    return f"""# {DEFAULTS[kind]}
+    return f"""# {shipped_name(kind)}
 
 {WHAT[kind][0].upper()}{WHAT[kind][1:]}.
 
 - **Made by** `make weights`, profile `shipped`: {info["step"]} steps in {seconds / 60:.0f} minutes
-  ({machine["cpu"]}); settings in `config.json`, loss curves in `results/weights/{DEFAULTS[kind]}/`.
+  ({machine["cpu"]}); settings in `config.json`, loss curves in `results/weights/{shipped_name(kind)}/`.
 - **Data** the library's own synthetic talking heads, training identities only: no person, no download.
 - **Licence** MIT, as the library.
 - **For** the course, tests and trying the commands. It knows cartoon heads and nothing else: a photograph
@@ -97,7 +103,8 @@ def main() -> None:
     parser.add_argument("--runs", type=Path, default=Path("runs/shipped"))
     args = parser.parse_args()
     make_shipped(args.kinds or list(WHAT), args.runs)
-    print(json.dumps({name: str(SHIPPED_FOLDER / name) for name in DEFAULTS.values()}, indent=2))
+    names = [shipped_name(kind) for kind in args.kinds or WHAT]
+    print(json.dumps({name: str(SHIPPED_FOLDER / name) for name in names}, indent=2))
 
 
 if __name__ == "__main__":

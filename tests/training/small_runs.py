@@ -17,11 +17,13 @@ from fommvg_lib.checkpoints import save_weights
 from fommvg_lib.clips import SyntheticClips
 from fommvg_lib.config.base import Config
 from fommvg_lib.config.completers import AutoregressiveConfig, WganConfig
+from fommvg_lib.config.flow import FlowConfig
 from fommvg_lib.config.fomm import FommConfig
 from fommvg_lib.config.motion import FrameInterpolationConfig, VideoPredictionConfig
 from fommvg_lib.training.engine import EngineConfig, TrainingResult, fit
 from fommvg_lib.training.recipe import Losses, Phase, Recipe
 from fommvg_lib.training.recipes.autoregressive import AutoregressiveRecipe
+from fommvg_lib.training.recipes.flow import FlowRecipe
 from fommvg_lib.training.recipes.fomm import FommRecipe
 from fommvg_lib.training.recipes.frame_interpolation import FrameInterpolationRecipe
 from fommvg_lib.training.recipes.video_prediction import VideoPredictionRecipe
@@ -131,6 +133,14 @@ def small_fi(**changes) -> FrameInterpolationRecipe:
     """A tiny FI on made-up motion; it draws nothing."""
     config = FrameInterpolationConfig().replace(**{**SMALL_MOTION, "num_candidates": 2, **changes})
     return without_pictures(FrameInterpolationRecipe(config, wandering_clips(9), "cpu"))
+
+
+def small_flow(**changes) -> FlowRecipe:
+    """A tiny flow on made-up motion; it draws nothing."""
+    sizes = {"width": 16, "num_layers": 1, "num_heads": 2, "hidden_dim": 16, "warm_up": 3, "num_samples": 2}
+    kept = {"num_epochs": 3, "epoch_size": 8, "batch_size": 8, "max_window": 16, "constant_share": 0.5}
+    config = FlowConfig().replace(**{**sizes, **kept, **changes})
+    return without_pictures(FlowRecipe(config, wandering_clips(9), "cpu"))
 
 
 def small_wgan(**changes) -> WganRecipe:

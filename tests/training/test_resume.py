@@ -23,6 +23,7 @@ from tests.training.small_runs import (
     rows,
     small_ar,
     small_fi,
+    small_flow,
     small_fomm,
     small_vp,
     small_wgan,
@@ -70,6 +71,8 @@ def test_motion_generators_resume_exactly(tmp_path, build, form):
     assert_resumes_exactly(tmp_path, lambda attempt: build(form=form), stops=[7, 14])
 
 
+def test_motion_flow_resumes_exactly(tmp_path):
+    assert_resumes_exactly(tmp_path, lambda attempt: small_flow(), stops=[7, 14])
 
 
 def test_moments_of_channels_last_weights_come_back_in_their_order(tmp_path):

@@ -73,7 +73,7 @@ class MotionRecipe(Recipe):
                 f"the motion set has no clips of {MIN_FRAMES} frames to learn from and to check with"
             )
         self.has_held_out = self.train is not self.held_out
-        self.is_legacy = config.form == "legacy"
+        self.is_legacy = getattr(config, "form", "default") == "legacy"
         self.longest = config.max_seq_len if self.is_legacy else min(config.max_window, self.train.longest())
 
     def add_adam(self, name: str, networks: Sequence[nn.Module], rate: float) -> None:

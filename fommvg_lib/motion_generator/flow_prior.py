@@ -1,0 +1,138 @@
+"""Where a flow of motion begins: a Gaussian process that already passes through the known frames.
+
+White noise would have to be smoothed by the network, and what is left of it shows as jitter. So the noise is
+as smooth in time, and its numbers hang together, as in the training set. Displacements are split into
+components that are uncorrelated in place and in acceleration, slow ones first; groups of equally fast ones
+share a covariance in time K. K is intrinsic, c - g(|t - s|) with the variogram g of the motion and a large c:
+nothing is assumed of where a clip's motion is centred. Conditioned on the known frames (kriging), the process
+meets them at all times of the flow. Sources: Kollovieh et al. 2025 (flow matching from Gaussian-process
+priors); Wiskott and Sejnowski 2002 (slow features); Chiles and Delfiner 2012, Sec. 7.3 (conditioning).
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+NUM_GROUPS = 16
+CENTRE = 10.0
+"""c, in units of the variogram's largest value."""
+MIN_VARIANCE = 1e-6
+"""The least variance of a direction, over the mean one or over the variogram's largest value."""
+
+
+class MotionPrior(nn.Module):
+    """Gaussian process of displacements; its numbers are buffers and travel with the weights.
+
+    Args:
+        num_dims: D.
+        longest: frames of the longest window.
+
+    Attributes:
+        variogram: (G, T), g of each group at lags 0 to T - 1, T the longest window.
+        roots: (G, T, T), lower triangular, K = root root^T; made of the variogram, not saved.
+        mixing: (D, D), from components, of unit displacement, to the D numbers.
+        unmixing: (D, D), its inverse.
+        group: (D,), which K a component has.
+    """
+
+    def __init__(self, num_dims: int, longest: int) -> None:
+        super().__init__()
+        variogram = 1 - torch.exp(-torch.arange(longest) / 8.0)
+        self.register_buffer("variogram", variogram.expand(NUM_GROUPS, -1).clone())
+        self.register_buffer("roots", _roots(self.variogram), persistent=False)
+        self.register_buffer("mixing", torch.eye(num_dims))
+        self.register_buffer("unmixing", torch.eye(num_dims))
+        self.register_buffer("group", torch.arange(num_dims) * NUM_GROUPS // num_dims)
+        self.register_load_state_dict_post_hook(_make_roots)
+
+    def fit(self, path: Tensor) -> None:
+        """Measure displacements from frame 0 (N, T, D), T >= 3; lags of T and more count as T - 1."""
+        path = path.detach().double()
+        mixing, unmixing = slow_components(path)
+        components = path @ unmixing.T
+        for group in range(NUM_GROUPS):
+            chosen = components[..., self.group == group]
+            if chosen.shape[-1]:
+                self.variogram[group].copy_(_variogram(chosen, self.variogram.shape[1]))
+        _make_roots(self)
+        self.mixing.copy_(mixing)
+        self.unmixing.copy_(unmixing)
+
+    def draw(self, path: Tensor, known: Tensor, white: Tensor, liveliness: float = 1.0) -> Tensor:
+        """Draw motions that pass through the known frames.
+
+        Args:
+            path: (B, T, D), displacements; only known frames count.
+            known: (B, T) bool, at least one in each row.
+            white: (B, T, D) of N(0, 1).
+            liveliness: factor on the departure from the mean.
+
+        Returns:
+            (B, T, D); known frames up to rounding.
+        """
+        num_frames, known = path.shape[1], known[..., None].double()
+        roots = self.roots[:, :num_frames, :num_frames]
+        components, white = path.double() @ self.unmixing.double().T, white.double()
+        drawn = torch.empty_like(components)
+        for root, chosen in zip(roots, (self.group == g for g in range(NUM_GROUPS)), strict=True):
+            free = liveliness * (root @ white[..., chosen])
+            drawn[..., chosen] = _through_known(free, components[..., chosen], known, root @ root.T)
+        return (drawn @ self.mixing.double().T).to(path)
+
+
+def slow_components(path: Tensor) -> tuple[Tensor, Tensor]:
+    """Find components uncorrelated in displacement and in acceleration, slow ones first.
+
+    Args:
+        path: (N, T, D) displacements, float64, T >= 3.
+
+    Returns:
+        The matrix (D, D) from components to displacements, and its inverse; the components' mean square over
+        the windows is 1.
+
+    Source: Wiskott and Sejnowski 2002, with second differences for derivatives.
+    """
+    flat, acceleration = path.flatten(0, 1), path.diff(n=2, dim=1).flatten(0, 1)
+    shared = flat.T @ flat / len(flat)
+    values, vectors = torch.linalg.eigh(_at_least(shared, MIN_VARIANCE * shared.diagonal().mean().item()))
+    white, colour = vectors / values.sqrt(), vectors * values.sqrt()
+    _, turn = torch.linalg.eigh(white.T @ (acceleration.T @ acceleration) @ white)
+    return colour @ turn, (white @ turn).T
+
+
+def _variogram(path: Tensor, longest: int) -> Tensor:
+    """Give half the mean square of (N, T, C) over each lag (longest,); lags of T and more as T - 1."""
+    lags = range(1, path.shape[1])
+    halves = [(path[:, lag:] - path[:, :-lag]).square().mean() / 2 for lag in lags]
+    return torch.stack([path.new_zeros(()), *halves])[torch.arange(longest).clamp_max(path.shape[1] - 1)]
+
+
+def _make_roots(prior: MotionPrior, _: object = None) -> None:
+    prior.roots.copy_(_roots(prior.variogram))
+
+
+def _roots(variogram: Tensor) -> Tensor:
+    """Give the Cholesky roots (G, T, T), float64, of the covariances in time of variograms (G, T)."""
+    variogram = variogram.double().cpu()
+    time = torch.arange(variogram.shape[1])
+    lag = (time[:, None] - time).abs()
+    roots = []
+    for values in variogram:
+        largest = values.max().clamp_min(1e-12)
+        covariance = _at_least(CENTRE * largest - values[lag], (MIN_VARIANCE * largest).item())
+        roots.append(torch.linalg.cholesky(covariance))
+    return torch.stack(roots)
+
+
+def _through_known(free: Tensor, path: Tensor, known: Tensor, covariance: Tensor) -> Tensor:
+    """Bend free draws (B, T, C) so that they meet a path in its known frames (B, T, 1), 0 or 1 (kriging)."""
+    seen = known * covariance * known.mT + torch.diag_embed(1 - known[..., 0])  # (B, T, T)
+    missing = torch.cholesky_solve(known * (path - free), torch.linalg.cholesky(seen))
+    return free + covariance @ missing
+
+
+def _at_least(matrix: Tensor, floor: float) -> Tensor:
+    """Give the nearest symmetric matrix whose eigenvalues are at least `floor`."""
+    values, vectors = torch.linalg.eigh((matrix + matrix.mT) / 2)
+    return (vectors * values.clamp_min(floor)) @ vectors.mT
