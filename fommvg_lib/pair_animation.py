@@ -34,11 +34,19 @@ from fommvg_lib.video_io import VideoWriter
 
 @dataclass
 class PairsResult:
-    """What became of each pair, by name: written, already there, or rejected with a reason."""
+    """What became of each pair.
+
+    Attributes:
+        written: the videos of those that were animated now.
+        present: the videos of those that were there.
+        rejected: reasons by name of the pair.
+        chosen_by: who chose the reference frame of how many of those written, see `BestFrame.by`.
+    """
 
     written: list[Path] = field(default_factory=list)
     present: list[Path] = field(default_factory=list)
     rejected: dict[str, str] = field(default_factory=dict)
+    chosen_by: Counter[str] = field(default_factory=Counter)
 
 
 def animate_pairs(
@@ -76,16 +84,16 @@ def animate_pairs(
     _require_own_names(pairs)
     index, count = shard
     chosen, result = list(pairs)[index::count], PairsResult()
-    for pair in show(chosen):
-        if work.is_finished(pair):
-            result.present.append(work.video(pair))
-            continue
+    finished = {pair.name for pair in chosen if work.is_finished(pair)}  # all of them before any is made
+    result.present = [work.video(pair) for pair in chosen if pair.name in finished]
+    for pair in show([pair for pair in chosen if pair.name not in finished]):
         try:
-            work.animate(pair)
+            best = work.animate(pair)
         except (InputError, ValueError) as error:
             result.rejected[pair.name] = str(error)
         else:
             result.written.append(work.video(pair))
+            result.chosen_by[best.by] += 1
     listed = work.out / ("rejected.csv" if count == 1 else f"rejected-{index}-of-{count}.csv")
     write_rejected(listed, result.rejected, "pair")
     if chosen and len(result.rejected) == len(chosen):
@@ -146,8 +154,8 @@ class _Work:
                 raise InputError(f"{record}: {made}; remove it or choose another folder")
         return True
 
-    def animate(self, pair: ClipPair) -> None:
-        """Write a pair's files, the record last."""
+    def animate(self, pair: ClipPair) -> BestFrame:
+        """Write a pair's files, the record last; gives its reference frame."""
         clips, model, options = self.clips, self.model, self._options(pair)
         driving = clips.names.index(pair.driving)
         source = clips.frames(clips.names.index(pair.source), [0])[0]
@@ -167,6 +175,7 @@ class _Work:
         result |= {"reference_frame": best.index, "chosen_by": best.by, "note": best.note}
         text = json.dumps({"settings": self._settings(pair), "result": result}, indent=2)
         write_text(self._record(pair), text + "\n")
+        return best
 
     def _best_frame(
         self,

@@ -263,6 +263,7 @@ def test_a_table_decides_and_its_faults_are_told(many, tmp_path):
     assert [item["path"].rsplit("/", 1)[1] for item in report["written"]] == ["1-0.mp4", "0-2-from1.mp4"]
     auto = json.loads(many("--pairs", table, "--best-frame", "auto", "--json", out=tmp_path / "auto")[1])
     assert [item["path"].rsplit("/", 1)[1] for item in auto["written"]] == ["1-0.mp4", "0-2.mp4"]
+    assert sum(auto["best_frame_by"].values()) == 2 and "best_frame_by" not in report
     table.write_text("distance,source,driving,frame\n1.5,0.mp4,9.mp4,0\n")
     refused(many("--pairs", table), table, "row 2", "'9'")
 

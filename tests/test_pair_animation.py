@@ -156,7 +156,8 @@ def test_a_reference_frame_of_the_table_decides_and_one_beyond_the_end_is_listed
 
 def test_the_best_frame_is_found_for_each_pair_and_recorded(model, data, tmp_path):
     options, pairs = AnimateOptions(best_frame="auto"), [ClipPair("0", "1"), ClipPair("1", "0")]
-    animate_pairs(model, opened(data), pairs, tmp_path / "keypoints", options)
+    result = animate_pairs(model, opened(data), pairs, tmp_path / "keypoints", options)
+    assert result.chosen_by == {"keypoints": 2}
     record = json.loads((tmp_path / "keypoints" / "1-0.json").read_text())["result"]
     assert record["chosen_by"] == "keypoints" and 0 <= record["reference_frame"] < 3
     nobody = Landmarker("fake", lambda image: None)

@@ -42,6 +42,8 @@ def run(args: argparse.Namespace, report: options.Report, settings: AnimateOptio
         report.wrote(path)
     report.set(written_now=len(result.written), already_there=len(result.present))
     report.set(rejected=result.rejected or "none")
+    if settings.seeks_best_frame:
+        report.set(best_frame_by=dict(result.chosen_by))
 
 
 def _choose_pairs(args: argparse.Namespace, names: list[str]) -> list:
