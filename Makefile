@@ -29,7 +29,7 @@ help:
 	@echo "make bench     speed and memory figures into results/bench/"
 	@echo "make soak      long tests"
 	@echo "make browser   tests that drive a real browser"
-	@echo "make weights   train the shipped weights anew (an hour or two)"
+	@echo "make weights   train the shipped weights anew (two to three hours)"
 	@echo "make format    format the code"
 	@echo "make slug SLUG=owner/name   move badges and clone cells to another repository"
 	@echo "make clean     remove the environment and all that was built"

@@ -20,11 +20,12 @@ from fommvg_lib.weights import DEFAULTS, SHIPPED_FOLDER
 
 WHAT = {
     "fomm": "First Order Motion Model for 64 px synthetic talking heads",
+    "tpsmm": "Thin-Plate-Spline Motion Model for 64 px synthetic talking heads",
     "vp": "video prediction: keypoint motion from one frame, for `heads64-fomm`",
     "fi": "frame interpolation: keypoint motion between two frames, for `heads64-fomm`",
-    "flow": "motion flow: keypoint motion around any known frames, for `heads64-fomm`",
     "wgan": "adversarial completer of reduced width: keypoint motion between two frames, for `heads64-fomm`",
     "ar": "autoregressive completer of reduced width: keypoint motion from both ends, for `heads64-fomm`",
+    "flow": "motion flow: keypoint motion around any known frames, for `heads64-fomm`",
 }
 
 

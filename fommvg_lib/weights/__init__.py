@@ -16,6 +16,7 @@ SHIPPED_FOLDER = Path(__file__).parent
 
 DEFAULTS = {
     "fomm": "heads64-fomm",
+    "tpsmm": "heads64-tpsmm",
     "vp": "heads64-vp",
     "fi": "heads64-fi",
     "wgan": "heads64-wgan",
