@@ -26,6 +26,8 @@ from fommvg_lib.files import InputError
 C = TypeVar("C", bound=Config)
 T = TypeVar("T")
 
+MAX_VALUES = 10_000
+"""Values in a config; published ones have less than 200."""
 READ_PAST = ("reconstruction_params", "animate_params", "visualizer_params")
 """Sections of the published files that say nothing about the model or its training."""
 READ_PAST_KEYS = {"dataset_params": ("root_dir",)}
@@ -75,14 +77,26 @@ def translate_yaml(path: str | Path, family: str, translate: Callable[[Section],
     """
     try:
         published = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+    except (OSError, UnicodeDecodeError, RecursionError, yaml.YAMLError) as error:
         raise InputError(f"{path}: cannot be read as YAML ({str(error).splitlines()[0]})") from error
+    if _has_more_values(published, MAX_VALUES):
+        raise InputError(f"{path}: holds more than {MAX_VALUES} values, which no published config does")
     if not isinstance(published, dict) or "model_params" not in published:
         raise InputError(f"{path}: is no published {family} config (it has no model_params)")
     try:
         return translate(Section("", published))
     except (ValueError, TypeError) as error:
         raise InputError(f"{path}: {error}") from error
+
+
+def _has_more_values(value: Any, limit: int) -> bool:
+    """Count values as often as they are named: a few lines of aliases can name billions."""
+    left, count = [value], 0
+    while left and count <= limit:
+        value = left.pop()
+        left.extend(value.values() if isinstance(value, dict) else value if isinstance(value, list) else ())
+        count += 1
+    return count > limit
 
 
 class Section:

@@ -23,6 +23,8 @@ from fommvg_lib.published_files.layout import fit_layout
 VP_PARTS = ("ench", "encc", "frnn", "pred")
 FI_PARTS = ("E", "frnn", "brnn", "pred")
 CRITICS = ("D", "H")
+MAX_SIZE = 4096
+"""Largest size that is believed before a model is built of it; published ones go to 400."""
 KEPT_OPTIONS = ("dataset", "max_seq_len", "weight_lm", "weight_recons", "nepochs", "seed")
 """Fields of the Namespace that say how a model was trained and name no place on a machine."""
 
@@ -73,6 +75,9 @@ def _parts(published: Checkpoint, names: tuple[str, ...]) -> dict[str, Tensor]:
 def _sizes(published: Checkpoint, state: dict[str, Tensor], name: str) -> tuple[int, int]:
     if name not in state or state[name].ndim != 2:
         raise InputError(f"{published.path}: has no matrix {name}, so it is no file of this kind")
+    if not all(1 <= size <= MAX_SIZE for size in state[name].shape):
+        shape = tuple(state[name].shape)
+        raise InputError(f"{published.path}: has a matrix {name} of shape {shape}, sizes go to {MAX_SIZE}")
     return tuple(state[name].shape)
 
 

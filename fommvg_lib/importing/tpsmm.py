@@ -22,6 +22,8 @@ WITHOUT = {
     "avd_network": "animate --mode avd does not work with it",
 }
 """Parts that a file may lack, and what follows."""
+MAX_BOTTLENECK = 4096
+"""Largest AVD bottleneck that is believed before a network is built of it; published: 128."""
 OPTIMIZERS = ("optimizer", "optimizer_bg_predictor", "optimizer_avd")
 
 
@@ -52,7 +54,7 @@ def translate_tpsmm(published: Checkpoint, options: ImportOptions) -> Translatio
 
 
 def _avd_sizes(given: dict[str, Tensor]) -> AvdNetworkConfig:
-    """Read the bottlenecks from the encoders' last layers; raises ValueError if there are none."""
+    """Read the bottlenecks from the encoders' last layers; raises ValueError for none or absurd ones."""
     widths = []
     for encoder in ("id_encoder", "pose_encoder"):
         start = f"avd_network.{encoder}."
@@ -61,4 +63,6 @@ def _avd_sizes(given: dict[str, Tensor]) -> AvdNetworkConfig:
         if not layers:
             raise ValueError(f"its avd_network has no {encoder}")
         widths.append(given[f"{start}{max(layers)}.bias"].numel())
+        if widths[-1] > MAX_BOTTLENECK:
+            raise ValueError(f"its {encoder} ends in {widths[-1]} numbers, more than {MAX_BOTTLENECK}")
     return AvdNetworkConfig(*widths)

@@ -33,11 +33,11 @@ def recognise(path: Path) -> str:
     Raises:
         InputError: for anything else, in one line that says what it is.
     """
-    if path.is_dir():
-        raise InputError(f"{path}: {_what_folder(path)}")
-    if path.exists() and not path.is_file():
-        raise InputError(f"{path}: is no regular file")
     try:
+        if path.is_dir():
+            raise InputError(f"{path}: {_what_folder(path)}")
+        if path.exists() and not path.is_file():
+            raise InputError(f"{path}: is no regular file")
         with path.open("rb") as stream:
             head = stream.read(HEAD)
     except FileNotFoundError as error:

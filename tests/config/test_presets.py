@@ -234,6 +234,23 @@ def test_files_that_are_none_are_refused_in_one_line(tmp_path, text, message):
     assert "\n" not in str(error.value) and str(path) in str(error.value)
 
 
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("a0: &a0 x\n" + "".join(f"a{n + 1}: &a{n + 1} [*a{n}, *a{n}]\n" for n in range(40)), "more than"),
+        ("a: &a [*a]", "holds more than 10000 values"),
+        ("[" * 5000, "cannot be read as YAML"),
+    ],
+    ids=["bomb", "loop", "deep"],
+)  # fmt: skip
+def test_a_config_that_names_endless_values_is_one_line(tmp_path, text, message):
+    path = tmp_path / "config.yaml"
+    path.write_text(text)
+    with pytest.raises(InputError, match=message) as error:
+        fomm_config_from_yaml(path)
+    assert "\n" not in str(error.value) and len(str(error.value)) < 300
+
+
 def test_frame_shape_must_agree_with_channels(tmp_path):
     values = published("vox-256")
     values["dataset_params"]["frame_shape"] = [256, 256, 1]

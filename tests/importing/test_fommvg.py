@@ -147,6 +147,15 @@ def test_parts_that_do_not_fit_together_are_named(tmp_path):
     refused(tmp_path / "vp_best.pth", "vp", tmp_path / "vp", options, match)
 
 
+@pytest.mark.parametrize(("name", "shape"), [("weight_hh", (1, 10**6)), ("weight_ih", (400, 0))])
+def test_absurd_sizes_are_refused_before_a_model_is_built_of_them(tmp_path, name, shape):
+    entries = fi_file(tmp_path / "fi_best.pth")
+    entries["frnn"] |= {name: torch.zeros(shape)}
+    torch.save(entries, tmp_path / "fi_best.pth")
+    match = rf"a matrix frnn.{name} of shape \({shape[0]}, {shape[1]}\)"
+    refused(tmp_path / "fi_best.pth", "fi", tmp_path / "fi", match=match)
+
+
 def test_options_of_other_kinds_are_refused(tmp_path):
     fi_file(tmp_path / "fi_best.pth")
     for given, match in (

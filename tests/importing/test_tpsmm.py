@@ -10,13 +10,16 @@ import torch
 
 from fommvg_lib.checkpoints import load_weights
 from fommvg_lib.config.presets import TPSMM_PRESETS, load_config
+from fommvg_lib.config.tpsmm import TpsmmConfig
 from fommvg_lib.config.tpsmm_networks import AvdNetworkConfig
 from fommvg_lib.files import InputError
+from fommvg_lib.frame_generator import load_frame_generator
 from fommvg_lib.frame_generator.tpsmm.model import Tpsmm
 from fommvg_lib.importing import ImportOptions, import_weights
 from fommvg_lib.published_files import Checkpoint
 from fommvg_lib.weights.registry import read_registry
-from tests.importing.published import LAYOUTS, full_size, published_shapes, shapes_of
+from tests.importing.published import LAYOUTS, full_size, published_shapes, shapes_of, tpsmm_file
+from tests.tpsmm_cases import small_tpsmm
 
 pytestmark = pytest.mark.skipif(not LAYOUTS.is_file(), reason=f"no published layouts at {LAYOUTS}")
 
@@ -58,6 +61,34 @@ def test_every_published_layout_is_that_of_its_config(name, stage):
     assert ours == published_shapes(f"tpsmm/{name} ({stage})", parts)
 
 
+@pytest.mark.parametrize("is_zip", [True, False])
+def test_a_small_file_of_several_gpus_without_its_optional_parts_renders_the_same(
+    tmp_path, monkeypatch, is_zip
+):
+    model = small_tpsmm()
+    config = TpsmmConfig.from_profile("smoke").replace(size=model.size, model=model.config)
+    monkeypatch.setitem(TPSMM_PRESETS, "small-32", config)
+    entries = tpsmm_file(tmp_path / "vox.pth.tar", model)
+    kept = ("kp_detector", "dense_motion_network", "inpainting_network")
+    parts = {part: {f"module.{name}": t for name, t in entries[part].items()} for part in kept}
+    rest = {"optimizer_avd": entries["optimizer_avd"], "epoch": 3}
+    torch.save({**parts, **rest}, tmp_path / "mine.pth.tar", _use_new_zipfile_serialization=is_zip)
+    made = import_weights(tmp_path / "mine.pth.tar", "tpsmm", tmp_path / "out", ImportOptions("small-32"))
+    assert [note.split(",")[0] for note in made.notes] == [
+        "the file has no bg_predictor", "the file has no avd_network",
+    ]  # fmt: skip
+    loaded, frames = load_frame_generator(tmp_path / "out"), torch.rand(3, 3, 32, 32)
+    assert loaded.bg_predictor is None and loaded.avd_network is None
+    reference = model.for_inference()
+    motion = reference.extract(frames)
+    for ours, wanted in zip(
+        loaded.render(loaded.encode(frames[0]), motion),
+        reference.render(reference.encode(frames[0]), motion),
+        strict=True,
+    ):
+        assert torch.equal(ours, wanted)
+
+
 @pytest.fixture
 def translate(monkeypatch):
     """Translate entries without a file: its checks are tested elsewhere."""
@@ -87,6 +118,12 @@ def test_nothing_is_noted_of_a_whole_file(translate, entries):
     assert "bg_predictor" in entries and "avd_network" in entries
     assert translate(entries, "ted-384").notes == []
     assert translate(entries, "ted-384").info == {"size": 384}
+
+
+def test_an_absurd_avd_network_is_refused_before_one_is_built_of_it(translate, entries):
+    avd = {f"{part}_encoder.0.bias": torch.zeros(10**6) for part in ("id", "pose")}
+    with pytest.raises(InputError, match="id_encoder ends in 1000000 numbers, more than 4096"):
+        translate({**entries, "avd_network": avd})
 
 
 def test_a_missing_network_is_told(translate, entries):

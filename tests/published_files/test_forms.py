@@ -78,6 +78,7 @@ def test_numbers_that_are_not_finite_are_refused(tmp_path):
 
 def test_a_missing_file_is_told(tmp_path):
     assert told(tmp_path / "none.pth.tar") == "no such file"
+    assert "cannot be read" in told(tmp_path / ("x" * 300))
 
 
 def test_a_pipe_is_refused_without_waiting_for_it(tmp_path):
