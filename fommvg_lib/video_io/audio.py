@@ -16,6 +16,7 @@ import av
 import numpy as np
 
 from fommvg_lib.files import InputError
+from fommvg_lib.video_io.decode import VideoFile
 from fommvg_lib.video_io.packets import find_video_stream, open_container
 
 
@@ -30,6 +31,7 @@ class AudioFormat:
 
 AAC = AudioFormat(("aac", "mp3", "ac3", "eac3"), "aac", (22050, 32000, 44100, 48000))
 OPUS = AudioFormat(("opus", "vorbis"), "libopus", (48000,))
+_PREROLL_S = Fraction(1, 10)  # codecs begin with up to 80 ms that are not heard, but decoders want to see
 
 
 class Piece(NamedTuple):
@@ -56,8 +58,9 @@ class AudioTrack:
         self._output = output
         self._input = open_container(source)
         self._stream = self._input.streams.audio[0]
-        self._begin = _zero_of(self._input) + Fraction(start_s).limit_denominator(1_000_000)
-        self._is_from_zero = start_s == 0
+        self._begin = _zero_of(source, self._input) + Fraction(start_s).limit_denominator(1_000_000)
+        first = Fraction((self._stream.start_time or 0) * self._stream.time_base)
+        self._keeps_preroll = start_s == 0 and first > self._begin - _PREROLL_S
         self._length = None if end_s is None else end_s - start_s
         self._is_copied = self._stream.codec_context.name in audio_format.copied
         if self._is_copied:
@@ -113,7 +116,7 @@ class AudioTrack:
             if packet.dts is None or packet.pts is None:
                 continue
             seconds = packet.pts * packet.time_base - self._begin
-            if seconds < 0 and not self._is_from_zero:
+            if seconds < 0 and not self._keeps_preroll:
                 continue  # a packet that begins before the cut would play its part from before the cut
             shift = round(self._begin / packet.time_base)
             packet.pts -= shift
@@ -180,10 +183,14 @@ def _first_samples(frame: av.AudioFrame, count: int) -> av.AudioFrame | None:
     return cut
 
 
-def _zero_of(container: av.container.InputContainer) -> Fraction:
+def _zero_of(path: Path, container: av.container.InputContainer) -> Fraction:
     """Give the time of the first frame, or of the first sound if there is no video, on the file's clock."""
-    stream = find_video_stream(container) or container.streams.audio[0]
-    return Fraction((stream.start_time or 0) * stream.time_base)
+    if find_video_stream(container) is None:
+        stream = container.streams.audio[0]
+        return Fraction((stream.start_time or 0) * stream.time_base)
+    video = VideoFile(path)  # its first frame may come later than its first packet
+    video.close()
+    return Fraction(video.index.start).limit_denominator(1_000_000)
 
 
 def _add_encoder(

@@ -70,6 +70,7 @@ def write_clicks(
     every_s: float = 0.5,
     with_video: bool = True,
     video_start: int = 0,
+    keyint: int | None = None,
 ) -> Path:
     """Write silence with a burst of 10 ms at each multiple of `every_s`, 48 kHz mono, over frames."""
     rate = 48_000
@@ -81,7 +82,8 @@ def write_clicks(
         )
     with av.open(str(path), "w") as container:
         if with_video:
-            video = container.add_stream("libx264", rate=25)
+            options = {} if keyint is None else {"g": str(keyint), "bf": "0"}
+            video = container.add_stream("libx264", rate=25, options=options)
             video.height, video.width, video.pix_fmt = HEIGHT, WIDTH, "yuv420p"
         sound = container.add_stream(codec, rate=rate, layout="mono")
         if with_video:

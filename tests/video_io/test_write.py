@@ -216,6 +216,29 @@ def test_sound_is_timed_from_the_first_frame_of_its_video(tmp_path):
     assert click_times(tmp_path / "a.mp4") == pytest.approx([0.3, 0.8, 1.3, 1.8], abs=0.02)
 
 
+@pytest.mark.parametrize(
+    ("codec", "target"), [("aac", "a.mp4"), ("pcm_s16le", "a.mp4"), ("libopus", "a.webm"), ("aac", "a.webm")]
+)
+def test_sound_keeps_in_step_when_the_first_pictures_cannot_be_decoded(tmp_path, codec, target):
+    """A recording that begins between key frames: what is shown begins at the first of them, at 0.48 s."""
+    whole = write_clicks(tmp_path / "whole.mkv", codec, keyint=12)
+    cut = tmp_path / "cut.mkv"
+    with av.open(str(whole)) as source, av.open(str(cut), "w") as copy:
+        streams = {stream: copy.add_stream_from_template(stream) for stream in source.streams}
+        for packet in source.demux():
+            if packet.dts is None:
+                continue
+            if packet.stream.type == "video" and packet.dts * packet.time_base < 0.2:
+                continue
+            packet.stream = streams[packet.stream]
+            copy.mux(packet)
+    assert read_number(read_video(cut)[0]) == 12
+    write_video(tmp_path / target, numbered(50), 25, audio=cut)
+    assert click_times(tmp_path / target) == pytest.approx([0.02, 0.52, 1.02, 1.52], abs=0.02)
+    with av.open(str(tmp_path / target)) as container:
+        assert container.streams.video[0].start_time * container.streams.video[0].time_base < 0.04
+
+
 def test_driver_without_sound_gives_no_track(tmp_path):
     silent = write_clip(tmp_path / "silent.mp4", num_frames=5)
     for target in ("a.mp4", "a.webm"):
