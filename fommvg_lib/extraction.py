@@ -18,7 +18,7 @@ from fommvg_lib.crop import CropBox, apply_crop, find_crop
 from fommvg_lib.files import InputError, sha256, write_text
 from fommvg_lib.frame_generator.interface import FrameGenerator
 from fommvg_lib.generate import extract_motion
-from fommvg_lib.motion_files import MotionClip, save_motion
+from fommvg_lib.motion_files import MotionClip, load_motion, save_motion
 from fommvg_lib.video_io import probe, read_frames, resize_image
 
 VIDEO_ENDINGS = {".mp4", ".mov", ".avi", ".webm", ".mkv", ".mpg", ".mpeg", ".gif"}
@@ -92,7 +92,8 @@ def extract_folder(
         What became of each clip.
 
     Raises:
-        InputError: if there are no clips, or every one was rejected.
+        InputError: if there are no clips, or every one was rejected, or a file that is there was made by
+            other weights.
     """
     root, out = Path(videos), Path(out)
     index, count = shard
@@ -102,6 +103,7 @@ def extract_folder(
         inside = path.relative_to(root) if path != root else Path(path.name)
         target = out / inside.with_suffix(".safetensors")
         if target.exists() and not overwrite:
+            _check_same_weights(target, model)
             result.present.append(target)
             continue
         try:
@@ -115,6 +117,15 @@ def extract_folder(
     if clips and len(result.rejected) == len(clips):
         raise InputError(f"{root}: none of its {len(clips)} clips could be read, see {out / name}")
     return result
+
+
+def _check_same_weights(target: Path, model: FrameGenerator) -> None:
+    made_by = load_motion(target).weights_hash
+    if made_by != model.weights_hash:
+        raise InputError(
+            f"{target}: holds motion of frame generator {made_by[:12]}, these weights are "
+            f"{model.weights_hash[:12]}: choose another --out, or --overwrite"
+        )
 
 
 def _extract_clip(model: FrameGenerator, path: Path, batch: int) -> MotionClip:

@@ -276,6 +276,8 @@ def test_extract_mirrors_the_tree_and_does_only_what_is_missing(tiny_weights, tm
     assert (tmp_path / "motion" / "a" / "one.safetensors").is_file()
     assert "broken.mp4" in (tmp_path / "motion" / "rejected.csv").read_text()
     assert json.loads(run(capsys, *words, "--json")[1])["already_there"] == 2
+    others = (*words[:-1], "heads64-fomm")
+    assert_refused(run(capsys, *others), "one.safetensors: holds motion of frame generator")
     pca = ("pca", "--motion", tmp_path / "motion", "--out", tmp_path / "pca.safetensors")
     assert run(capsys, *pca, "--components", "4")[0] == 0
     assert_refused(run(capsys, *pca, "--components", "61"), "61")

@@ -50,7 +50,7 @@ def vox_data(num_repeats: int) -> FrameDataConfig:
 
 # Sizes for 64 px frames and the offline loss, about as many weights as the FOMM of these profiles. The camera
 # of the synthetic heads stands still. Five splines rather than ten, all of them at every step, and no decay
-# of weights (which Adam makes strong where gradients are as small as the offline loss's): with ten splines the
+# of weights (Adam makes it strong where gradients are as small as the offline loss's): with ten splines the
 # loss stood still for hundreds of steps before the points had found anything to follow.
 _SMALL = {
     "size": 64,
