@@ -26,7 +26,7 @@ class FlowConfig(Config):
     """Steps in an epoch."""
     batch_size: int = 128
     """Windows in a step."""
-    learning_rate: float = 1e-3
+    learning_rate: float = 2e-3
     """AdamW, after the warm-up."""
     warm_up: int = 100
     """Steps in which the rate rises linearly."""
@@ -53,7 +53,7 @@ class FlowConfig(Config):
     min_window: int = 4
     """Shortest window of a step, in frames; lengths are drawn evenly on a logarithmic scale."""
     max_window: int = 64
-    """Longest window of a step, in frames; longer motion is made window by window."""
+    """Longest window of a step, in frames (at most the longest clip); use beyond it goes window by window."""
     weight_change: float = 1.0
     """Weight of the squared error of the velocity's change from frame to frame."""
     share_prediction: float = 0.3

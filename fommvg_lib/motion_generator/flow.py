@@ -137,7 +137,7 @@ class MotionFlow(nn.Module):
         start = self.prior.draw(space.path, known, noise[:, : motion.shape[1]])
 
         def field(path: Tensor, time: float) -> Tensor:
-            return self.velocity(path, path.new_full((len(path),), time), known, space.condition)
+            return self.velocity(path, path.new_full((len(path),), time), known, space.condition, known[:1])
 
         path = integrate(field, start, self.num_steps)
         made, touched = self.scaling.restore(
@@ -156,7 +156,7 @@ class MotionFlow(nn.Module):
         return self.scaling.restore(torch.lerp(straight, seen, self.liveliness), reference)
 
     def fit(self, windows: Tensor) -> None:
-        """Set scaling and prior from training windows (N, T, D), raw."""
+        """Set scaling and prior from training windows (N, T, D), raw, of `max_window` frames."""
         self.scaling.fit(windows)
         self.prior.fit(self.scaling.displacement(self.scaling.represent(windows, windows[:, 0])))
 
@@ -168,19 +168,25 @@ class MotionFlow(nn.Module):
         path = (self.scaling.represent(motion, reference) - origin[:, None]) / self.scaling.spread
         return SeenMotion(path, origin, reference, self.scaling.condition(origin))
 
-    def velocity(self, path: Tensor, time: Tensor, known: Tensor, condition: Tensor) -> Tensor:
+    def velocity(
+        self, path: Tensor, time: Tensor, known: Tensor, condition: Tensor, pattern: Tensor
+    ) -> Tensor:
         """Give the velocity of the flow, 0 at known frames.
+
+        It takes the same way as the noise, through the prior: errors of the network are as smooth as motion.
 
         Args:
             path: (B, T, D), in units of spread, on its way from the prior to motion.
             time: (B,) in [0, 1].
             known: (B, T) bool.
             condition: (B, D), from `see`.
+            pattern: `known`, or (1, T) if all rows know the same, which saves time.
 
         Returns:
             (B, T, D).
         """
-        return self.network(path, time, known, condition).masked_fill(known[..., None], 0)
+        change = self.network(path, time, known, condition)
+        return self.prior.draw(torch.zeros_like(path), pattern, change)
 
     def save(self, folder: str | Path, info: Mapping[str, Any] | None = None) -> str:
         """Write a weights folder; give the hash of its tensors.

@@ -47,14 +47,21 @@ class MotionPrior(nn.Module):
         self.register_load_state_dict_post_hook(_make_roots)
 
     def fit(self, path: Tensor) -> None:
-        """Measure displacements from frame 0 (N, T, D), T >= 3; lags of T and more count as T - 1."""
+        """Measure displacements from frame 0 (N, T, D) of windows as long as the longest.
+
+        Raises:
+            ValueError: if they are not; lags that nobody has seen cannot be made up without roughness.
+        """
+        longest = self.variogram.shape[1]
+        if path.shape[1] != longest:
+            raise ValueError(f"the prior is for windows of {longest} frames, got {path.shape[1]}")
         path = path.detach().double()
         mixing, unmixing = slow_components(path)
         components = path @ unmixing.T
         for group in range(NUM_GROUPS):
             chosen = components[..., self.group == group]
             if chosen.shape[-1]:
-                self.variogram[group].copy_(_variogram(chosen, self.variogram.shape[1]))
+                self.variogram[group].copy_(_variogram(chosen))
         _make_roots(self)
         self.mixing.copy_(mixing)
         self.unmixing.copy_(unmixing)
@@ -62,9 +69,12 @@ class MotionPrior(nn.Module):
     def draw(self, path: Tensor, known: Tensor, white: Tensor, liveliness: float = 1.0) -> Tensor:
         """Draw motions that pass through the known frames.
 
+        What is drawn is linear in `white`: with a path of zeros, numbers of equal size and unrelated in time
+        become a change that moves like the motion and leaves known frames where they are.
+
         Args:
             path: (B, T, D), displacements; only known frames count.
-            known: (B, T) bool, at least one in each row.
+            known: (B, T) bool, at least one in each row; (1, T) if all rows know the same.
             white: (B, T, D) of N(0, 1).
             liveliness: factor on the departure from the mean.
 
@@ -101,11 +111,10 @@ def slow_components(path: Tensor) -> tuple[Tensor, Tensor]:
     return colour @ turn, (white @ turn).T
 
 
-def _variogram(path: Tensor, longest: int) -> Tensor:
-    """Give half the mean square of (N, T, C) over each lag (longest,); lags of T and more as T - 1."""
-    lags = range(1, path.shape[1])
-    halves = [(path[:, lag:] - path[:, :-lag]).square().mean() / 2 for lag in lags]
-    return torch.stack([path.new_zeros(()), *halves])[torch.arange(longest).clamp_max(path.shape[1] - 1)]
+def _variogram(path: Tensor) -> Tensor:
+    """Give half the mean square of (N, T, C) over each lag 0 to T - 1."""
+    halves = [(path[:, lag:] - path[:, :-lag]).square().mean() / 2 for lag in range(1, path.shape[1])]
+    return torch.stack([path.new_zeros(()), *halves])
 
 
 def _make_roots(prior: MotionPrior, _: object = None) -> None:

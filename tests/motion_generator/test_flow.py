@@ -23,7 +23,7 @@ def build(has_jacobian=True, seed=0, **sizes):
     chosen = {"width": 16, "num_layers": 1, "num_heads": 2, "hidden_dim": 16, "max_window": 16, **sizes}
     model = MotionFlow((6 if has_jacobian else 2) * NUM_KP, NUM_KP, **chosen, fps=25.0)
     torch.nn.init.normal_(model.network.read_out.weight, std=0.2)
-    model.fit(torch.stack([wandering(20, NUM_KP, has_jacobian, seed).vectors() for seed in range(8)]))
+    model.fit(torch.stack([wandering(16, NUM_KP, has_jacobian, seed).vectors() for seed in range(8)]))
     model.num_steps = 2
     return model.eval()
 
@@ -120,9 +120,9 @@ def test_heun_is_of_second_order():
 
 
 def test_an_untrained_flow_gives_draws_of_its_prior():
-    model = MotionFlow(18, NUM_KP, 16, 1, 2, 16).eval()
+    model = MotionFlow(18, NUM_KP, 16, 1, 2, 16, max_window=16).eval()
     motion, known = request([[True] + 8 * [False]])
-    model.fit(torch.stack([wandering(20, NUM_KP, True, seed).vectors() for seed in range(8)]))
+    model.fit(torch.stack([wandering(16, NUM_KP, True, seed).vectors() for seed in range(8)]))
     samples = model.complete(motion, known, 1, seeded())[0]
     held = torch.where(known[..., None], motion, motion[:, :1])
     noise = torch.randn(1, 9, 18, generator=seeded())

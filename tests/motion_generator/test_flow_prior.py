@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 import torch
 
 from fommvg_lib.motion_generator.flow_prior import MotionPrior, slow_components
@@ -72,14 +73,15 @@ def test_liveliness_scales_the_departure_from_the_guess():
     torch.testing.assert_close(lively - still, 2 * (usual - still), atol=1e-4, rtol=0)
 
 
-def test_a_number_that_never_moves_and_lags_that_were_never_seen_do_no_harm():
-    prior = MotionPrior(3, 40)
+def test_a_number_that_never_moves_does_no_harm_and_unseen_lags_are_refused():
+    prior = MotionPrior(3, 12)
     path = torch.cat([smooth_paths(200), torch.zeros(200, 12, 1)], dim=-1)
     prior.fit(path)
-    long = torch.zeros(4, 40, 3)
-    drawn = prior.draw(long, known_at(4, 40, 0, 1), torch.randn(4, 40, 3, generator=seeded()))
+    drawn = prior.draw(path[:4], known_at(4, 12, 0, 1), torch.randn(4, 12, 3, generator=seeded()))
     assert drawn.isfinite().all() and drawn[..., 2].abs().max() < 0.1 * drawn[..., 0].abs().max()
     assert (prior.roots.diagonal(dim1=1, dim2=2) > 0).all()
+    with pytest.raises(ValueError, match="windows of 40 frames, got 12"):
+        MotionPrior(3, 40).fit(path)
 
 
 def test_a_loaded_prior_draws_alike():

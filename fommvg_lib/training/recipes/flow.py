@@ -60,7 +60,7 @@ class FlowRecipe(MotionRecipe):
             torch.manual_seed(config.seed)
             self.model = MotionFlow(
                 train.num_dims, train.num_kp, config.width, config.num_layers, config.num_heads,
-                config.hidden_dim, config.min_window, config.max_window, train.fps, train.weights_hash,
+                config.hidden_dim, config.min_window, self.longest, train.fps, train.weights_hash,
             )  # fmt: skip
         self.model.fit(train.every_window(self.longest))
         self.add_model(self.model)
@@ -100,7 +100,7 @@ class FlowRecipe(MotionRecipe):
         noise = self.randn(step, STREAM_NOISE, share, *seen.path.shape)
         start = self.model.prior.draw(seen.path, known, noise)
         mixed = torch.lerp(start, seen.path, time[:, None, None])
-        velocity = self.model.velocity(mixed, time, known, seen.condition)
+        velocity = self.model.velocity(mixed, time, known, seen.condition, known)
         loss, loss_change = flow_matching(velocity, seen.path - start, known)
         total = loss + self.config.weight_change * loss_change
         return Losses.of(total, {"loss_flow": loss, "loss_change": loss_change})
