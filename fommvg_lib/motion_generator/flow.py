@@ -49,7 +49,9 @@ class MotionFlow(nn.Module):
         num_steps: of the integration, at least 1; two network calls each.
         liveliness: factor, 0 to 3, on the generated departure from the straight path through the known frames
             (before the first and behind the last it stands still). Known frames stay as they are; where
-            a known past ends the speed changes by the factor.
+            a known past ends the speed changes by the factor. Scaling the noise instead moved less and looked
+            less like a head: for 1.5 times the displacement of landmarks the nearest real shape was 1.7 times
+            as far as usual, this way 1.4 times.
         share_touched: after `complete`, the share of generated keypoints that were brought back into range.
     """
 
