@@ -74,14 +74,15 @@ def sound_ends(path: Path) -> tuple[float, float]:
 
 
 def check_output(raw: Raw, out: Path, num_frames: int, seconds: float) -> None:
-    """Frames by count, sound as long as the pictures to within a frame."""
+    """Frames by count, sound to within a frame as long as the pictures, or as what the file has of it."""
     info = probe(out)
     assert (info.num_frames, info.width, info.height) == (num_frames, 64, 64)
     assert info.fps == pytest.approx(raw.fps, rel=1e-4)
     assert info.has_audio == raw.has_audio
     if raw.has_audio:
         begin, end = sound_ends(out)
-        assert abs(begin) <= 1 / raw.fps and abs(end - seconds) <= 1 / raw.fps
+        there = sound_ends(CLIPS / "raw" / raw.name)[1]  # raw_vr_4's sound ends 39 ms before its pictures
+        assert abs(begin) <= 1 / raw.fps and abs(end - min(seconds, there)) <= 1 / raw.fps
 
 
 @pytest.mark.soak
