@@ -26,16 +26,18 @@ def find_split(root: Path, split: str, seed: int = 0) -> list[Path]:
     """List the clips of a split, sorted by name.
 
     Raises:
-        InputError: if the folder is missing, holds no clip, has `train` without `test`, or shows one identity
-            only while a part of it is asked for.
+        InputError: if the folder is missing, holds no clip, lacks the one of `train` and `test` that is asked
+            for, or shows one identity only while a part of it is asked for.
     """
     if not root.is_dir():
         raise InputError(f"{root}: is no folder of clips" if root.exists() else f"{root}: no such folder")
-    if (root / "train").is_dir():
-        if not (root / "test").is_dir():
-            raise InputError(f"{root}: has a train folder, but no test folder")
-        parts = ("train", "test") if split == "all" else (split,)
-        return [clip for part in parts for clip in list_clips(root / part)]
+    there = [part for part in ("train", "test") if (root / part).is_dir()]
+    if there:
+        wanted = ("train", "test") if split == "all" else (split,)
+        for part in wanted:
+            if part not in there:
+                raise InputError(f"{root}: has a {there[0]} folder, but no {part} folder")
+        return [clip for part in wanted for clip in list_clips(root / part)]
     clips = list_clips(root)
     if split == "all":
         return clips

@@ -145,6 +145,7 @@ def test_more_clips_than_open_files_and_another_process(plain, monkeypatch):
 def test_what_cannot_be_used_is_refused_in_one_line(tmp_path):
     (tmp_path / "empty").mkdir()
     write_frames(tmp_path / "only_train/train/a#0")
+    write_frames(tmp_path / "only_test/test/a#0")
     write_frames(tmp_path / "one/a#0")
     write_frames(tmp_path / "one/a#1")
     write_frames(tmp_path / "twice/a")
@@ -154,7 +155,9 @@ def test_what_cannot_be_used_is_refused_in_one_line(tmp_path):
     cases = [
         ("missing", "train", "no such folder"),
         ("empty", "train", "holds no clips"),
-        ("only_train", "train", "no test folder"),
+        ("only_train", "test", "no test folder"),
+        ("only_train", "all", "no test folder"),
+        ("only_test", "train", "no train folder"),
         ("one", "train", "one identity only"),
         ("twice", "all", "two clips are called a"),
         ("bad", "all", "no readable picture"),
@@ -165,6 +168,7 @@ def test_what_cannot_be_used_is_refused_in_one_line(tmp_path):
             ClipFolder(tmp_path / name, split)
         assert "\n" not in str(caught.value)
     assert len(ClipFolder(tmp_path / "one", "all")) == 2
+    assert len(ClipFolder(tmp_path / "only_test", "test")) == 1
     with pytest.raises(IndexError):
         ClipFolder(tmp_path / "one", "all").frames(0, [6])
     with pytest.raises(ValueError, match="disk"):
