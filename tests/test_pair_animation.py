@@ -83,7 +83,12 @@ def test_finished_pairs_are_passed_over_and_torn_ones_made_anew(model, data, tmp
     (tmp_path / "out" / f"{pairs[1].name}.json").unlink()  # as if it had been killed before the end
     again = animate_pairs(model, opened(data), pairs, tmp_path / "out")
     assert len(again.present) == 3 and [path.stem for path in again.written] == [pairs[1].name]
-    assert {path: (tmp_path / "out" / path).read_bytes() for path in listing(tmp_path / "out")} == before
+    assert listing(tmp_path / "out") == sorted(before)
+    for path in before:  # an encoder with two threads need not repeat itself byte for byte
+        if path != f"{pairs[1].name}.mp4":
+            assert (tmp_path / "out" / path).read_bytes() == before[path]
+    remade = tmp_path / "out" / f"{pairs[1].name}.mp4"
+    assert probe(remade).num_frames == len(list((tmp_path / "out" / "png" / pairs[1].name).iterdir()))
     for path, stamp in stamps.items():
         if pairs[1].name not in path:
             assert (tmp_path / "out" / path).stat().st_mtime_ns == stamp
