@@ -15,14 +15,9 @@ Source: CSE 291G project "Video Completion" (2020).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from pathlib import Path
-from typing import Any
-
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from fommvg_lib.checkpoints import Weights, save_weights
 from fommvg_lib.motion_generator.min_max import FrameRange
 from fommvg_lib.motion_generator.patterns import check_request, is_interpolation, keep_known, known_sides
 from fommvg_lib.motion_generator.recurrence import (
@@ -33,10 +28,11 @@ from fommvg_lib.motion_generator.recurrence import (
     rollout,
 )
 from fommvg_lib.motion_generator.scaling import MotionScaling
-from fommvg_lib.motion_generator.video_prediction import FORMS, build_from_weights
+from fommvg_lib.motion_generator.stored import StoredGenerator
+from fommvg_lib.motion_generator.video_prediction import FORMS
 
 
-class Autoregressive(nn.Module):
+class Autoregressive(StoredGenerator):
     """A motion generator that knows both ends; the default form also continues a known past.
 
     Args:
@@ -128,22 +124,3 @@ class Autoregressive(nn.Module):
         made, touched = scaling.restore(scaling.displaced(seen[:, 0], between), origin)
         self.share_touched = touched.float().mean().item()
         return torch.cat([motion[:, :num_first], made, motion[:, num_first + gap :]], dim=1)
-
-    def save(self, folder: str | Path, info: Mapping[str, Any] | None = None) -> str:
-        """Write a weights folder; give the hash of its tensors.
-
-        Raises:
-            InputError: if the folder cannot be written.
-        """
-        notes = {"fps": self.fps, "frame_generator_hash": self.frame_generator_hash, **(info or {})}
-        return save_weights(folder, self.kind, self.sizes, self.state_dict(), notes)
-
-    @classmethod
-    def from_weights(cls, weights: Weights) -> Autoregressive:
-        """Build what `save` wrote, in evaluation mode.
-
-        Raises:
-            InputError: if configuration and tensors disagree.
-        """
-        info = weights.info
-        return build_from_weights(cls, weights, info.get("fps"), info.get("frame_generator_hash"))

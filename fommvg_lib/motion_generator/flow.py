@@ -9,15 +9,11 @@ Sequences longer than a training window are made window by window, each knowing 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from fommvg_lib.checkpoints import Weights, save_weights
 from fommvg_lib.motion_generator.flow_integration import integrate
 from fommvg_lib.motion_generator.flow_network import FlowNetwork
 from fommvg_lib.motion_generator.flow_prior import MotionPrior
@@ -25,12 +21,12 @@ from fommvg_lib.motion_generator.flow_windows import plan_windows
 from fommvg_lib.motion_generator.linear import neighbours
 from fommvg_lib.motion_generator.patterns import check_request, draw_noise, has_known_frame, keep_known
 from fommvg_lib.motion_generator.scaling import MotionScaling
-from fommvg_lib.motion_generator.video_prediction import build_from_weights
+from fommvg_lib.motion_generator.stored import StoredGenerator
 
 MAX_LIVELINESS = 3.0
 
 
-class MotionFlow(nn.Module):
+class MotionFlow(StoredGenerator):
     """A motion generator for any pattern with a known frame, of any length.
 
     Args:
@@ -189,25 +185,6 @@ class MotionFlow(nn.Module):
         """
         change = self.network(path, time, known, condition)
         return self.prior.draw(torch.zeros_like(path), pattern, change)
-
-    def save(self, folder: str | Path, info: Mapping[str, Any] | None = None) -> str:
-        """Write a weights folder; give the hash of its tensors.
-
-        Raises:
-            InputError: if the folder cannot be written.
-        """
-        notes = {"fps": self.fps, "frame_generator_hash": self.frame_generator_hash, **(info or {})}
-        return save_weights(folder, self.kind, self.sizes, self.state_dict(), notes)
-
-    @classmethod
-    def from_weights(cls, weights: Weights) -> MotionFlow:
-        """Build what `save` wrote, in evaluation mode.
-
-        Raises:
-            InputError: if configuration and tensors disagree.
-        """
-        info = weights.info
-        return build_from_weights(cls, weights, info.get("fps"), info.get("frame_generator_hash"))
 
 
 @dataclass(frozen=True)

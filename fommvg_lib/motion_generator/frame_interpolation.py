@@ -7,21 +7,17 @@ raw in and out.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from pathlib import Path
-from typing import Any
-
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from fommvg_lib.checkpoints import Weights, save_weights
 from fommvg_lib.motion_generator.networks import MLP, InterpolationNetwork, PublishedInterpolation
 from fommvg_lib.motion_generator.patterns import check_request, draw_noise, is_interpolation, keep_known
 from fommvg_lib.motion_generator.scaling import MotionScaling
-from fommvg_lib.motion_generator.video_prediction import FORMS, build_from_weights
+from fommvg_lib.motion_generator.stored import StoredGenerator
+from fommvg_lib.motion_generator.video_prediction import FORMS
 
 
-class FrameInterpolation(nn.Module):
+class FrameInterpolation(StoredGenerator):
     """A motion generator that knows both ends.
 
     Args:
@@ -108,25 +104,6 @@ class FrameInterpolation(nn.Module):
         departure = self.network(interpolation_condition(self.scaling, seen), noise) @ self.basis
         fraction = torch.linspace(0, 1, noise.shape[1], device=noise.device, dtype=noise.dtype)
         return fraction[:, None] * change[:, None] + departure
-
-    def save(self, folder: str | Path, info: Mapping[str, Any] | None = None) -> str:
-        """Write a weights folder; give the hash of its tensors.
-
-        Raises:
-            InputError: if the folder cannot be written.
-        """
-        notes = {"fps": self.fps, "frame_generator_hash": self.frame_generator_hash, **(info or {})}
-        return save_weights(folder, self.kind, self.sizes, self.state_dict(), notes)
-
-    @classmethod
-    def from_weights(cls, weights: Weights) -> FrameInterpolation:
-        """Build what `save` wrote, in evaluation mode.
-
-        Raises:
-            InputError: if configuration and tensors disagree.
-        """
-        info = weights.info
-        return build_from_weights(cls, weights, info.get("fps"), info.get("frame_generator_hash"))
 
 
 def interpolation_condition(scaling: MotionScaling, seen: Tensor) -> Tensor:

@@ -8,22 +8,19 @@ raw in and out.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
-from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from fommvg_lib.checkpoints import Weights, save_weights
-from fommvg_lib.files import InputError
 from fommvg_lib.motion_generator.networks import PredictionNetwork, PublishedPrediction
 from fommvg_lib.motion_generator.patterns import check_request, draw_noise, keep_known, known_past
 from fommvg_lib.motion_generator.scaling import MotionScaling
+from fommvg_lib.motion_generator.stored import StoredGenerator
 
 FORMS = ("default", "legacy")
 
 
-class VideoPrediction(nn.Module):
+class VideoPrediction(StoredGenerator):
     """A motion generator that knows the first frame (of several, it looks at the last one only).
 
     Args:
@@ -99,42 +96,6 @@ class VideoPrediction(nn.Module):
         motion, touched = self.scaling.restore(self.scaling.displaced(origin, displacement), first)
         self.share_touched = touched[:, 1:].float().mean().item()
         return motion
-
-    def save(self, folder: str | Path, info: Mapping[str, Any] | None = None) -> str:
-        """Write a weights folder; give the hash of its tensors.
-
-        Raises:
-            InputError: if the folder cannot be written.
-        """
-        notes = {"fps": self.fps, "frame_generator_hash": self.frame_generator_hash, **(info or {})}
-        return save_weights(folder, self.kind, self.sizes, self.state_dict(), notes)
-
-    @classmethod
-    def from_weights(cls, weights: Weights) -> VideoPrediction:
-        """Build what `save` wrote, in evaluation mode.
-
-        Raises:
-            InputError: if configuration and tensors disagree.
-        """
-        info = weights.info
-        return build_from_weights(cls, weights, info.get("fps"), info.get("frame_generator_hash"))
-
-
-def build_from_weights(
-    cls: type, weights: Weights, fps: float | None, frame_generator_hash: str | None
-) -> Any:
-    """Build a motion generator from its sizes and load its tensors strictly.
-
-    Raises:
-        InputError: if they disagree.
-    """
-    try:
-        model = cls(**weights.config, fps=fps, frame_generator_hash=frame_generator_hash)
-        model.load_state_dict(weights.state)
-    except (TypeError, ValueError, RuntimeError) as error:
-        reason = " ".join(str(error).split())[:160]
-        raise InputError(f"{weights.folder}: configuration and tensors disagree ({reason})") from error
-    return model.eval()
 
 
 def translate_published(state: Mapping[str, Tensor], swap_encoders: bool = False) -> dict[str, Tensor]:

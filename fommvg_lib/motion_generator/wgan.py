@@ -9,19 +9,15 @@ Source: CSE 291G project "Video Completion" (2020); Arjovsky et al. 2017.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from pathlib import Path
-from typing import Any
-
 import torch
 from torch import Tensor, nn
 
-from fommvg_lib.checkpoints import Weights, save_weights
 from fommvg_lib.motion_generator.frame_interpolation import interpolation_condition
 from fommvg_lib.motion_generator.min_max import JacobianRange
 from fommvg_lib.motion_generator.patterns import check_request, draw_noise, is_interpolation, keep_known
 from fommvg_lib.motion_generator.scaling import MotionScaling
-from fommvg_lib.motion_generator.video_prediction import FORMS, build_from_weights
+from fommvg_lib.motion_generator.stored import StoredGenerator
+from fommvg_lib.motion_generator.video_prediction import FORMS
 
 
 class PublishedWganGenerator(nn.Module):
@@ -102,7 +98,7 @@ def _with_condition(steps: Tensor, condition: Tensor) -> Tensor:
     return torch.cat([steps, condition[:, None].expand(-1, steps.shape[1], -1)], dim=-1)
 
 
-class Wgan(nn.Module):
+class Wgan(StoredGenerator):
     """A motion generator that knows both ends.
 
     Args:
@@ -207,22 +203,3 @@ class Wgan(nn.Module):
         departure = self.network(interpolation_condition(self.scaling, seen), noise) @ self.basis
         fraction = torch.linspace(0, 1, noise.shape[1], device=noise.device, dtype=noise.dtype)
         return fraction[:, None] * change[:, None] + departure
-
-    def save(self, folder: str | Path, info: Mapping[str, Any] | None = None) -> str:
-        """Write a weights folder; give the hash of its tensors.
-
-        Raises:
-            InputError: if the folder cannot be written.
-        """
-        notes = {"fps": self.fps, "frame_generator_hash": self.frame_generator_hash, **(info or {})}
-        return save_weights(folder, self.kind, self.sizes, self.state_dict(), notes)
-
-    @classmethod
-    def from_weights(cls, weights: Weights) -> Wgan:
-        """Build what `save` wrote, in evaluation mode.
-
-        Raises:
-            InputError: if configuration and tensors disagree.
-        """
-        info = weights.info
-        return build_from_weights(cls, weights, info.get("fps"), info.get("frame_generator_hash"))
