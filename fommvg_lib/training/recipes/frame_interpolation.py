@@ -16,15 +16,12 @@ from torch import Tensor, nn
 
 from fommvg_lib.checkpoints import Weights
 from fommvg_lib.config.motion import FrameInterpolationConfig
-from fommvg_lib.metrics.frechet import pooled_frechet
-from fommvg_lib.metrics.motion import best_of_n_l1
 from fommvg_lib.motion_files import MotionClip
 from fommvg_lib.motion_generator.frame_interpolation import (
     FrameInterpolation,
     interpolation_condition,
     noise_recoverer,
 )
-from fommvg_lib.motion_generator.linear import LinearMotion
 from fommvg_lib.motion_generator.networks import MLP, TemporalCritic
 from fommvg_lib.motion_losses import (
     active_steps,
@@ -39,11 +36,9 @@ from fommvg_lib.motion_losses import (
 from fommvg_lib.packed_motion import PackedMotion
 from fommvg_lib.share import Share
 from fommvg_lib.training.recipe import Batch, Losses, Phase
+from fommvg_lib.training.recipes.between import BetweenRecipe, straight_path
 from fommvg_lib.training.recipes.motion import (
-    STREAM_CHECK,
     STREAM_NOISE,
-    MotionRecipe,
-    seeded,
 )
 from fommvg_lib.training.recipes.motion_space import (
     MotionFeatures,
@@ -52,11 +47,8 @@ from fommvg_lib.training.recipes.motion_space import (
     start_at_size,
 )
 
-NUM_CHECK_FRAMES = (12, 32)
-NUM_CHECK_SAMPLES = 5
 
-
-class FrameInterpolationRecipe(MotionRecipe):
+class FrameInterpolationRecipe(BetweenRecipe):
     """The recipe of `train fi`."""
 
     kind = "fi"
@@ -99,7 +91,7 @@ class FrameInterpolationRecipe(MotionRecipe):
             ends, path = self._real_path(self.train.every_window(self.longest))
             condition = interpolation_condition(self.model.scaling, ends)
             made = network(condition, torch.randn(*path.shape[:2], self.config.noise_dim))
-        size = (path - _straight(path)).square().mean(dim=(0, 1)).sqrt()
+        size = (path - straight_path(path)).square().mean(dim=(0, 1)).sqrt()
         start_at_size(network.decode.layers[-1], made, size)
 
     def measure_motion(self) -> None:
@@ -144,7 +136,7 @@ class FrameInterpolationRecipe(MotionRecipe):
         shape = count, batch_size, num_frames, config.noise_dim
         noise = self.randn(step, STREAM_NOISE, share, *shape, dim=1)
         departure = self.model.network(condition.repeat(count, 1), noise.flatten(0, 1))
-        candidates = departure.unflatten(0, (count, batch_size)) + _straight(real)  # (S, B, T, C)
+        candidates = departure.unflatten(0, (count, batch_size)) + straight_path(real)  # (S, B, T, C)
         fake, driven = candidates[0], noise[0]
         batch |= {"condition": condition, "real": real, "fake": fake.detach()}
         terms = {
@@ -165,7 +157,7 @@ class FrameInterpolationRecipe(MotionRecipe):
 
     def _critic_features(self, path: Tensor) -> Tensor:
         """Give features (B, T - 2, 4C + 1): place, velocity, acceleration, departure, time."""
-        departure = (path - _straight(path))[:, 1:-1] / self.features.place
+        departure = (path - straight_path(path))[:, 1:-1] / self.features.place
         time = torch.linspace(-1, 1, path.shape[1], device=path.device)[1:-1, None].expand(len(path), -1, 1)
         return torch.cat([self.features(path), departure, time], dim=-1)
 
@@ -195,42 +187,8 @@ class FrameInterpolationRecipe(MotionRecipe):
         config = self.config
         return active_steps(step // config.epoch_size, config.d_update_epoch, config.max_seq_len // 2)
 
-    def _generate(self, windows: Tensor, num_samples: int) -> tuple[Tensor, Tensor]:
-        """Interpolate held-out windows (N, T, D): samples (S, N, T, D) and the straight path (N, T, D)."""
-        known = torch.zeros(windows.shape[:2], dtype=torch.bool)
-        known[:, [0, -1]] = True
-        generator = seeded(self.config.seed, 0, STREAM_CHECK)
-        samples = self.for_use("model").complete(windows, known, num_samples, generator)
-        return samples, LinearMotion(self.train.num_dims, self.train.num_kp).complete(windows, known)[0]
-
-    def validate(self, step: int) -> dict[str, float]:
-        """Compare held-out windows of 12 and 32 frames with the best of 5 samples, beside the straight path.
-
-        `best_of_5_T` is the L1 over the straight path's, `frechet_velocity_T` the Fréchet distance of
-        velocities over the straight path's, each for keypoint places and for all D numbers.
-        """
-        figures = {}
-        for length in NUM_CHECK_FRAMES:
-            real = self.held_out_windows(length)
-            samples, straight = self._generate(real, NUM_CHECK_SAMPLES)
-            unknown = torch.ones(real.shape[:2], dtype=torch.bool)
-            unknown[:, [0, -1]] = False
-            for name, part in (("value", slice(0, 2 * self.train.num_kp)), ("all", slice(None))):
-                best = best_of_n_l1(real[..., part], samples[..., part], unknown)
-                base = best_of_n_l1(real[..., part], straight[None, ..., part], unknown)
-                ours, line = (pooled_frechet(real[..., part], x[..., part]) for x in (samples[0], straight))
-                figures[f"best_of_5_{length}_{name}"] = best / base
-                figures[f"frechet_velocity_{length}_{name}"] = ours.velocity / line.velocity
-        return figures
-
     def pictures(self, step: int) -> dict[str, np.ndarray]:
         """Draw keypoint tracks of one held-out window and two interpolations of it."""
-        real = self.held_out_windows(NUM_CHECK_FRAMES[-1])[:1]
-        samples = self._generate(real, 2)[0][:, 0]
+        real = self.held_out_windows(self.check_lengths[-1])[:1]
+        samples = self._complete(real, 2)[0][:, 0]
         return {"tracks": self.tracks({"real": real[0], "sample 1": samples[0], "sample 2": samples[1]})}
-
-
-def _straight(path: Tensor) -> Tensor:
-    """Give the straight path (B, T, C) between the ends of a path."""
-    fraction = torch.linspace(0, 1, path.shape[1], device=path.device, dtype=path.dtype)[:, None]
-    return torch.lerp(path[:, :1], path[:, -1:], fraction)
