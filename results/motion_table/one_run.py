@@ -30,7 +30,11 @@ from fommvg_lib.training.engine import EngineConfig, TrainingResult, fit
 from fommvg_lib.weights import DEFAULTS, find_weights
 
 REAL, LEGACY = "real", "-legacy"
-TASKS = {"video_prediction": (60, (0,)), "frame_interpolation": (32, (0, 31))}
+TASKS = {
+    "video_prediction": (16, (0,)),
+    "frame_interpolation": (16, (0, 15)),
+    "long_prediction": (60, (0,)),
+}
 """Frames of a window, and which of them are known."""
 NUM_SAMPLES = 5
 LOG_EVERY = 10
