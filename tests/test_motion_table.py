@@ -80,7 +80,7 @@ def test_untrained_methods_are_measured_once_and_tabulated(tools, motion, tmp_pa
     assert metrics["frame_interpolation"]["real, seed 4"]["mean_error"] == 0
     record = json.loads((tmp_path / "out" / "runs" / "linear-4.json").read_text())
     figure = record["figures"]["frame_interpolation"]["mean_error"]
-    assert figure["low"] <= figure["value"] <= figure["high"] and figure["n"] == 4
+    assert figure["low"] <= figure["value"] <= figure["high"] and figure["n"] == 8
     assert json.loads((tmp_path / "out" / "manifest.json").read_text())["task"] == "motion_table"
 
 
