@@ -8,7 +8,8 @@ from typing import Any
 from fommvg_lib.clips.folder import ClipFolder
 from fommvg_lib.clips.heads import SyntheticClips
 from fommvg_lib.clips.interface import SPLITS, ClipSet, fingerprint, stream_frames
-from fommvg_lib.clips.pairs import FramePairs, PairLoader
+from fommvg_lib.clips.pairs import FrameItems, FramePairs, PairLoader
+from fommvg_lib.clips.windows import ClipWindows
 
 SYNTHETIC = "synthetic"
 
@@ -17,6 +18,8 @@ __all__ = [
     "SYNTHETIC",
     "ClipFolder",
     "ClipSet",
+    "ClipWindows",
+    "FrameItems",
     "FramePairs",
     "PairLoader",
     "SyntheticClips",

@@ -1,4 +1,4 @@
-"""Training items: two frames of one clip, source and driving, augmented together.
+"""Training items: frames of one clip, augmented together; `FramePairs` draws two, source and driving.
 
 Everything random about item n derives from (seed, n), and the order of an epoch from (seed, epoch): a run
 that starts at step s sees what an uninterrupted run sees from there on, in any number of worker processes.
@@ -24,8 +24,10 @@ from fommvg_lib.share import WHOLE, Share
 _ORDER, _ITEM = 0, 1  # streams of randomness
 
 
-class FramePairs(Dataset):
-    """Pairs of frames, numbered without end; `len` is the length of one epoch.
+class FrameItems(Dataset):
+    """Items of a few frames each, numbered without end; `len` is the length of one epoch.
+
+    A subclass says which moments of a clip an item shows and how the frames are handed out.
 
     Args:
         clips: where the frames come from.
@@ -35,9 +37,6 @@ class FramePairs(Dataset):
 
     Raises:
         ValueError: for another number of channels.
-
-    Source: the public release's dataset (Siarohin et al. 2019); two frames are drawn with replacement and
-    sorted in time.
     """
 
     def __init__(self, clips: ClipSet, config: FrameDataConfig, seed: int, num_channels: int = 3) -> None:
@@ -56,26 +55,26 @@ class FramePairs(Dataset):
         return self.config.num_repeats * len(self._groups)
 
     def __getitem__(self, number: int) -> dict:
-        return self.pair(number)
-
-    def pair(self, number: int) -> dict:
-        """Give item `number` >= 0.
-
-        Returns:
-            `source` and `driving`, (C, H, W) float32 in [0, 1], and `name`, the clip's.
-        """
-        batch = self._collate([number])
-        return {name: value[0] for name, value in batch.items()}
+        """Give item `number` >= 0, as a batch of one gives it."""
+        return {name: value[0] for name, value in self._collate([number]).items()}
 
     def batch(self, step: int, batch_size: int, share: Share = WHOLE) -> dict:
         """Give a share of items step * batch_size on.
 
         Returns:
-            `source` and `driving`, (B, C, H, W) float32 in [0, 1], and `name`, a list of B clip names; B is
-            batch_size over the number of shares.
+            Tensors whose first dimension is B, batch_size over the number of shares, and `name`, a list of B
+            clip names.
         """
         start, stop = share.bounds(batch_size)
         return self._collate(range(step * batch_size + start, step * batch_size + stop))
+
+    def choose_moments(self, clip: int, rng: np.random.Generator) -> np.ndarray:
+        """Draw the frame numbers (n,) of an item from a clip; n is the same for all."""
+        raise NotImplementedError
+
+    def arrange(self, frames: Tensor) -> dict[str, Tensor]:
+        """Name the parts of frames (B, n, C, H, W)."""
+        raise NotImplementedError
 
     def _collate(self, numbers) -> dict:
         plans = [self._plan(number) for number in numbers]
@@ -83,15 +82,14 @@ class FramePairs(Dataset):
         scaled = frames.astype(np.float32) / 255
         if self.num_channels == 1:
             scaled = scaled.mean(axis=-1, keepdims=True)
-        pairs = [
-            augment(scaled[2 * row : 2 * row + 2], self.config.augmentation, rng)
-            for row, (_, _, rng) in enumerate(plans)
+        items = [
+            augment(part, self.config.augmentation, rng)
+            for part, (_, _, rng) in zip(np.split(scaled, len(plans)), plans, strict=True)
         ]
         tensor = torch.from_numpy(
-            np.ascontiguousarray(np.moveaxis(np.stack(pairs), -1, 2))
-        )  # (B, 2, C, H, W)
-        names = [self.clips.names[clip] for clip, _, _ in plans]
-        return {"source": tensor[:, 0].contiguous(), "driving": tensor[:, 1].contiguous(), "name": names}
+            np.ascontiguousarray(np.moveaxis(np.stack(items), -1, 2))
+        )  # (B, n, C, H, W)
+        return {**self.arrange(tensor), "name": [self.clips.names[clip] for clip, _, _ in plans]}
 
     def _plan(self, number: int) -> tuple[int, np.ndarray, np.random.Generator]:
         """Choose clip and frames of an item; the generator goes on to its augmentation."""
@@ -99,7 +97,27 @@ class FramePairs(Dataset):
         group = self._groups[_epoch_order(self.seed, epoch, len(self))[position] % len(self._groups)]
         rng = np.random.default_rng(np.random.SeedSequence([self.seed, _ITEM, int(number)]))
         clip = group[rng.integers(len(group))]
-        return clip, np.sort(rng.integers(self.clips.num_frames(clip), size=2)), rng
+        return clip, self.choose_moments(clip, rng), rng
+
+
+class FramePairs(FrameItems):
+    """Pairs of frames: `source` and `driving`, (B, C, H, W) float32 in [0, 1]; see `FrameItems`.
+
+    Source: the public release's dataset (Siarohin et al. 2019); two frames are drawn with replacement and
+    sorted in time.
+    """
+
+    def pair(self, number: int) -> dict:
+        """Give item `number` >= 0: `source` and `driving`, (C, H, W), and `name`, the clip's."""
+        return self[number]
+
+    def choose_moments(self, clip: int, rng: np.random.Generator) -> np.ndarray:
+        """Draw two frame numbers, sorted."""
+        return np.sort(rng.integers(self.clips.num_frames(clip), size=2))
+
+    def arrange(self, frames: Tensor) -> dict[str, Tensor]:
+        """Part (B, 2, C, H, W) into source and driving."""
+        return {"source": frames[:, 0].contiguous(), "driving": frames[:, 1].contiguous()}
 
 
 @lru_cache(maxsize=4)
@@ -118,7 +136,7 @@ class _Steps(Sampler):
 class _Batches(Dataset):
     """One item is one batch, so that workers prepare whole batches."""
 
-    def __init__(self, pairs: FramePairs, batch_size: int, share: Share) -> None:
+    def __init__(self, pairs: FrameItems, batch_size: int, share: Share) -> None:
         self._pairs, self._batch_size, self._share = pairs, batch_size, share
 
     def __getitem__(self, step: int) -> dict:
@@ -139,7 +157,7 @@ class PairLoader:
 
     def __init__(
         self,
-        pairs: FramePairs,
+        pairs: FrameItems,
         batch_size: int,
         start_step: int = 0,
         num_workers: int = 0,
