@@ -26,6 +26,8 @@ class FlowConfig(Config):
     """Steps in an epoch."""
     batch_size: int = 128
     """Windows in a step."""
+    num_patterns: int = 16
+    """Patterns of known frames in a step, each for a block of windows (the prior is costly to condition)."""
     learning_rate: float = 2e-3
     """AdamW, after the warm-up."""
     warm_up: int = 100
@@ -78,8 +80,8 @@ class FlowConfig(Config):
     def __post_init__(self) -> None:
         """Refuse values that mean nothing, naming them."""
         for name in (
-            "num_clips", "clip_frames", "num_epochs", "epoch_size", "batch_size", "learning_rate",
-            "width", "num_layers", "num_heads", "hidden_dim", "num_samples",
+            "num_clips", "clip_frames", "num_epochs", "epoch_size", "batch_size", "num_patterns",
+            "learning_rate", "width", "num_layers", "num_heads", "hidden_dim", "num_samples",
         ):  # fmt: skip
             if not getattr(self, name) > 0:
                 raise ValueError(f"{name} must be above 0, got {getattr(self, name)}")
@@ -97,6 +99,10 @@ class FlowConfig(Config):
             )
         if self.width % (2 * self.num_heads):
             raise ValueError(f"width must be a multiple of 2 * num_heads, got {self.width}, {self.num_heads}")
+        if self.batch_size % self.num_patterns:
+            raise ValueError(
+                f"batch_size must be a multiple of num_patterns, got {self.batch_size}, {self.num_patterns}"
+            )
         shares = self.share_prediction, self.share_interpolation, self.share_past
         if min(shares) < 0 or sum(shares) > 1:
             raise ValueError(

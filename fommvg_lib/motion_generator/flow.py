@@ -16,7 +16,7 @@ from torch import Tensor
 
 from fommvg_lib.motion_generator.flow_integration import integrate
 from fommvg_lib.motion_generator.flow_network import FlowNetwork
-from fommvg_lib.motion_generator.flow_prior import MotionPrior
+from fommvg_lib.motion_generator.flow_prior import Bridge, MotionPrior
 from fommvg_lib.motion_generator.flow_windows import plan_windows
 from fommvg_lib.motion_generator.linear import neighbours
 from fommvg_lib.motion_generator.patterns import check_request, draw_noise, has_known_frame, keep_known
@@ -132,10 +132,11 @@ class MotionFlow(StoredGenerator):
         motion = torch.cat([motion, motion[:, -1:].expand(-1, short, -1)], dim=1)
         known = torch.cat([known, known.new_zeros(short)]).expand(len(motion), -1)
         space = self.see(motion, known)
-        start = self.prior.draw(space.path, known, noise[:, : motion.shape[1]])
+        bridge = self.prior.bridge(known[:1])
+        start = bridge.draw(space.path, noise[:, : motion.shape[1]])
 
         def field(path: Tensor, time: float) -> Tensor:
-            return self.velocity(path, path.new_full((len(path),), time), known, space.condition, known[:1])
+            return self.velocity(path, path.new_full((len(path),), time), known, space.condition, bridge)
 
         path = integrate(field, start, self.num_steps)
         made, touched = self.scaling.restore(
@@ -167,7 +168,7 @@ class MotionFlow(StoredGenerator):
         return SeenMotion(path, origin, reference, self.scaling.condition(origin))
 
     def velocity(
-        self, path: Tensor, time: Tensor, known: Tensor, condition: Tensor, pattern: Tensor
+        self, path: Tensor, time: Tensor, known: Tensor, condition: Tensor, bridge: Bridge
     ) -> Tensor:
         """Give the velocity of the flow, 0 at known frames.
 
@@ -178,13 +179,12 @@ class MotionFlow(StoredGenerator):
             time: (B,) in [0, 1].
             known: (B, T) bool.
             condition: (B, D), from `see`.
-            pattern: `known`, or (1, T) if all rows know the same, which saves time.
+            bridge: of the prior, for the same known frames.
 
         Returns:
             (B, T, D).
         """
-        change = self.network(path, time, known, condition)
-        return self.prior.draw(torch.zeros_like(path), pattern, change)
+        return bridge.carry(self.network(path, time, known, condition))
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,8 @@ priors); Wiskott and Sejnowski 2002 (slow features); Chiles and Delfiner 2012, S
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import torch
 from torch import Tensor, nn
 
@@ -66,29 +68,66 @@ class MotionPrior(nn.Module):
         self.mixing.copy_(mixing)
         self.unmixing.copy_(unmixing)
 
-    def draw(self, path: Tensor, known: Tensor, white: Tensor, liveliness: float = 1.0) -> Tensor:
-        """Draw motions that pass through the known frames.
+    def bridge(self, known: Tensor) -> Bridge:
+        """Condition the process on patterns of known frames.
 
-        What is drawn is linear in `white`: with a path of zeros, numbers of equal size and unrelated in time
-        become a change that moves like the motion and leaves known frames where they are.
+        Args:
+            known: (P, T) bool, P patterns, each with a known frame; T at most the longest window.
+        """
+        num_frames, seen = known.shape[1], known.double()[:, None, :, None]  # (P, 1, T, 1)
+        roots = self.roots[:, :num_frames, :num_frames]  # (G, T, T)
+        covariance = roots @ roots.mT
+        among_seen = seen * covariance * seen.mT + torch.diag_embed(1 - seen[..., 0])  # (P, G, T, T)
+        meet = torch.cholesky_solve(seen * covariance, torch.linalg.cholesky(among_seen)).mT * seen.mT
+        depart = roots - meet @ roots
+        meet, depart = (maps.to(self.mixing)[:, self.group] for maps in (meet, depart))
+        return Bridge(meet, depart, self.mixing, self.unmixing)
+
+
+@dataclass(frozen=True)
+class Bridge:
+    """The process under the condition that it meets some known frames.
+
+    Rows of what goes in come in P equal blocks, each block knowing the same frames.
+
+    Attributes:
+        meet: (P, D, T, T), from known frames of a component to its mean over time.
+        depart: (P, D, T, T), from white noise to the departure from the mean; 0 in known frames.
+        mixing: (D, D), from components to the D numbers.
+        unmixing: (D, D), its inverse.
+    """
+
+    meet: Tensor
+    depart: Tensor
+    mixing: Tensor
+    unmixing: Tensor
+
+    def draw(self, path: Tensor, white: Tensor) -> Tensor:
+        """Draw motions that pass through the known frames, up to rounding.
 
         Args:
             path: (B, T, D), displacements; only known frames count.
-            known: (B, T) bool, at least one in each row; (1, T) if all rows know the same.
             white: (B, T, D) of N(0, 1).
-            liveliness: factor on the departure from the mean.
 
         Returns:
-            (B, T, D); known frames up to rounding.
+            (B, T, D).
         """
-        num_frames, known = path.shape[1], known[..., None].double()
-        roots = self.roots[:, :num_frames, :num_frames]
-        components, white = path.double() @ self.unmixing.double().T, white.double()
-        drawn = torch.empty_like(components)
-        for root, chosen in zip(roots, (self.group == g for g in range(NUM_GROUPS)), strict=True):
-            free = liveliness * (root @ white[..., chosen])
-            drawn[..., chosen] = _through_known(free, components[..., chosen], known, root @ root.T)
-        return (drawn @ self.mixing.double().T).to(path)
+        components = path @ self.unmixing.T
+        drawn = _over_time(self.meet, components) + _over_time(self.depart, white)
+        return drawn @ self.mixing.T
+
+    def carry(self, change: Tensor) -> Tensor:
+        """Turn (B, T, D) numbers of equal size, unrelated in time, into a change that moves like the motion.
+
+        It takes the way of white noise, so known frames stay where they are.
+        """
+        return _over_time(self.depart, change) @ self.mixing.T
+
+
+def _over_time(maps: Tensor, components: Tensor) -> Tensor:
+    """Apply (P, D, T, T) to the time of (B, T, D), rows in P equal blocks."""
+    blocks = components.unflatten(0, (len(maps), -1)).permute(0, 3, 2, 1)  # (P, D, T, R)
+    return (maps @ blocks).permute(0, 3, 2, 1).flatten(0, 1)
 
 
 def slow_components(path: Tensor) -> tuple[Tensor, Tensor]:
@@ -132,13 +171,6 @@ def _roots(variogram: Tensor) -> Tensor:
         covariance = _at_least(CENTRE * largest - values[lag], (MIN_VARIANCE * largest).item())
         roots.append(torch.linalg.cholesky(covariance))
     return torch.stack(roots)
-
-
-def _through_known(free: Tensor, path: Tensor, known: Tensor, covariance: Tensor) -> Tensor:
-    """Bend free draws (B, T, C) so that they meet a path in its known frames (B, T, 1), 0 or 1 (kriging)."""
-    seen = known * covariance * known.mT + torch.diag_embed(1 - known[..., 0])  # (B, T, T)
-    missing = torch.cholesky_solve(known * (path - free), torch.linalg.cholesky(seen))
-    return free + covariance @ missing
 
 
 def _at_least(matrix: Tensor, floor: float) -> Tensor:

@@ -127,7 +127,7 @@ def test_an_untrained_flow_gives_draws_of_its_prior():
     held = torch.where(known[..., None], motion, motion[:, :1])
     noise = torch.randn(1, 9, 18, generator=seeded())
     space = model.see(held, known)
-    path = model.prior.draw(space.path, known, noise)
+    path = model.prior.bridge(known).draw(space.path, noise)
     wanted, _ = model.scaling.restore(space.origin[:, None] + path * model.scaling.spread, motion[:, 0])
     torch.testing.assert_close(samples[:, 1:], wanted[:, 1:], atol=1e-5, rtol=0)
 

@@ -138,7 +138,10 @@ def small_fi(**changes) -> FrameInterpolationRecipe:
 def small_flow(**changes) -> FlowRecipe:
     """A tiny flow on made-up motion; it draws nothing."""
     sizes = {"width": 16, "num_layers": 1, "num_heads": 2, "hidden_dim": 16, "warm_up": 3, "num_samples": 2}
-    kept = {"num_epochs": 3, "epoch_size": 8, "batch_size": 8, "max_window": 16, "constant_share": 0.5}
+    kept = {
+        "num_epochs": 3, "epoch_size": 8, "batch_size": 8, "num_patterns": 4, "max_window": 16,
+        "constant_share": 0.5,
+    }  # fmt: skip
     config = FlowConfig().replace(**{**sizes, **kept, **changes})
     return without_pictures(FlowRecipe(config, wandering_clips(9), "cpu"))
 

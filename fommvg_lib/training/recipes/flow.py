@@ -1,9 +1,10 @@
 """Training motion flow: conditional flow matching on windows of which some frames are known.
 
-A step: windows of one random length, for each a random pattern of known frames, a draw from the prior and a
-time t of the flow; the network sees x_t = (1 - t) draw + t motion, and the velocity it gives on unknown
-frames is pulled to motion - draw. A second term does the same for the velocity's change from frame to frame,
-so that the error itself is smooth. Source: Lipman et al. 2023, Eq. 9 and Sec. 4.1 (straight paths).
+A step: windows of one random length; some random patterns of known frames, each for a block of windows; for
+each window a draw from the prior and a time t of the flow. The network sees x_t = (1 - t) draw + t motion, and
+the velocity it gives on unknown frames is pulled to motion - draw. A second term does the same for the
+velocity's change from frame to frame, so that the error itself is smooth. Source: Lipman et al. 2023, Eq. 9
+and Sec. 4.1 (straight paths).
 """
 
 from __future__ import annotations
@@ -83,8 +84,8 @@ class FlowRecipe(MotionRecipe):
         length = min(self.longest, int(shortest * ((self.longest + 1) / shortest) ** rise))
         size = self.config.batch_size
         windows, _ = self.train.draw(size, length, generator)
-        known = draw_known(size, length, self.config, generator)
-        return {"windows": windows, "known": known, "times": torch.rand(size, generator=generator)}
+        patterns = draw_known(self.config.num_patterns, length, self.config, generator)
+        return {"windows": windows, "patterns": patterns, "times": torch.rand(size, generator=generator)}
 
     def phases(self, step: int) -> list[Phase]:
         """Update the network."""
@@ -95,12 +96,14 @@ class FlowRecipe(MotionRecipe):
             torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.config.clip_norm)
 
     def _losses(self, batch: Batch, step: int, share: Share) -> Losses:
-        known, time = batch["known"], batch["times"]
-        seen = self.model.see(batch["windows"], known)
+        windows, patterns, time = batch["windows"], batch["patterns"], batch["times"]
+        known = patterns.repeat_interleave(len(windows) // len(patterns), dim=0)
+        bridge = self.model.prior.bridge(patterns)
+        seen = self.model.see(windows, known)
         noise = self.randn(step, STREAM_NOISE, share, *seen.path.shape)
-        start = self.model.prior.draw(seen.path, known, noise)
+        start = bridge.draw(seen.path, noise)
         mixed = torch.lerp(start, seen.path, time[:, None, None])
-        velocity = self.model.velocity(mixed, time, known, seen.condition, known)
+        velocity = self.model.velocity(mixed, time, known, seen.condition, bridge)
         loss, loss_change = flow_matching(velocity, seen.path - start, known)
         total = loss + self.config.weight_change * loss_change
         return Losses.of(total, {"loss_flow": loss, "loss_change": loss_change})
