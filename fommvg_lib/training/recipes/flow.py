@@ -1,8 +1,8 @@
 """Training motion flow: conditional flow matching on windows of which some frames are known.
 
 A step: windows of one random length; some random patterns of known frames, each for a block of windows; for
-each window a draw from the prior and a time t of the flow. The network sees x_t = (1 - t) draw + t motion, and
-the velocity it gives on unknown frames is pulled to motion - draw. A second term does the same for the
+each window a draw from the prior and a time t of the flow. The network sees x_t = (1 - t) draw + t motion,
+and the velocity it gives on unknown frames is pulled to motion - draw. A second term does the same for the
 velocity's change from frame to frame, so that the error itself is smooth. Source: Lipman et al. 2023, Eq. 9
 and Sec. 4.1 (straight paths).
 """

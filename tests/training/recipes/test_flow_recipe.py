@@ -22,8 +22,8 @@ from fommvg_lib.training.update import Updater
 from tests.motion_cases import wandering_clips
 
 SMALL = {
-    "num_epochs": 2, "epoch_size": 4, "batch_size": 8, "num_patterns": 4, "width": 16, "num_layers": 1, "num_heads": 2,
-    "hidden_dim": 16, "max_window": 24, "warm_up": 2, "num_samples": 2,
+    "num_epochs": 2, "epoch_size": 4, "batch_size": 8, "num_patterns": 4, "width": 16,
+    "num_layers": 1, "num_heads": 2, "hidden_dim": 16, "max_window": 24, "warm_up": 2, "num_samples": 2,
 }  # fmt: skip
 
 
