@@ -6,19 +6,18 @@ and the work goes on; shards share nothing but the output folder, so any number 
 
 from __future__ import annotations
 
-import csv
-import io
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
 from fommvg_lib.crop import CropBox, apply_crop, find_crop
-from fommvg_lib.files import InputError, sha256, write_text
+from fommvg_lib.files import InputError, sha256
 from fommvg_lib.frame_generator.interface import FrameGenerator
 from fommvg_lib.generate import extract_motion
 from fommvg_lib.motion_files import MotionClip, load_motion, save_motion
+from fommvg_lib.tables import write_rejected
 from fommvg_lib.video_io import probe, read_frames, resize_image
 
 VIDEO_ENDINGS = {".mp4", ".mov", ".avi", ".webm", ".mkv", ".mpg", ".mpeg", ".gif"}
@@ -134,18 +133,3 @@ def _extract_clip(model: FrameGenerator, path: Path, batch: int) -> MotionClip:
     digest = sha256(path) if path.is_file() else ""
     frame_size = (info.height, info.width)
     return MotionClip(motion, float(info.fps), frame_size, path.stem, digest, model.weights_hash)
-
-
-def write_rejected(path: Path, rejected: dict[str, str], what: str = "clip") -> None:
-    """List what was rejected, with reasons, in a CSV file; an empty list removes an old file."""
-    if not rejected:
-        path.unlink(missing_ok=True)
-        return
-    write_text(path, rows_as_csv([(what, "reason"), *rejected.items()]))
-
-
-def rows_as_csv(rows: Iterable[Iterable[object]]) -> str:
-    """Give rows as CSV text."""
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows(rows)
-    return text.getvalue()

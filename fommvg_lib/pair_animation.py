@@ -23,12 +23,12 @@ from fommvg_lib.best_frame import GIVEN, BestFrame, find_best_frame
 from fommvg_lib.clip_pairs import ClipPair
 from fommvg_lib.clips import ClipSet, stream_frames
 from fommvg_lib.config.animate import AnimateOptions
-from fommvg_lib.extraction import write_rejected
 from fommvg_lib.files import InputError, write_text
 from fommvg_lib.frame_generator.interface import FrameGenerator
 from fommvg_lib.generate import carry_over, check_mode, extract_motion, render_video
 from fommvg_lib.landmarks import Landmarker
 from fommvg_lib.motion import Motion
+from fommvg_lib.tables import write_rejected
 from fommvg_lib.video_io import VideoWriter
 
 

@@ -16,10 +16,10 @@ from typing import Any
 import numpy as np
 
 from fommvg_lib.clips import ClipSet
-from fommvg_lib.extraction import rows_as_csv
 from fommvg_lib.files import write_text
 from fommvg_lib.frame_generator.interface import FrameGenerator
 from fommvg_lib.generate import EXTRACTION_BATCH, reconstruct
+from fommvg_lib.tables import rows_as_csv
 from fommvg_lib.video_io import VideoWriter
 
 

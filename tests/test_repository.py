@@ -20,6 +20,7 @@ LIBRARY = ROOT / "fommvg_lib"
 # The order in which data flows: a module or folder imports only from those before it.
 ORDER = (
     "files",
+    "tables",
     "share",
     "precision",
     "published_files",

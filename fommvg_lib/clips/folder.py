@@ -1,4 +1,4 @@
-"""A folder of clips as a set: frames are sought, made square and resized.
+"""A folder of clips as a set: frames are sought, made square and resized; packed clips open likewise.
 
 Of frames that are not square the middle of the longer side is kept. Unlike the published code, which needs
 frames of the right size and decodes whole video files, any size will do and only the frames asked for are
@@ -16,45 +16,27 @@ from typing import Any
 import numpy as np
 
 from fommvg_lib.clips.interface import check_split, identity_of
-from fommvg_lib.clips.layout import clip_name, find_split, is_strip
+from fommvg_lib.clips.layout import clip_name, find_split
+from fommvg_lib.clips.packed import Pack, is_packed
+from fommvg_lib.clips.reading import ClipReader, open_reader, read_squares
 from fommvg_lib.files import InputError
-from fommvg_lib.video_io import FrameReader, read_image, resize_image
-from fommvg_lib.video_io.folder import FOLDER_FPS
+from fommvg_lib.video_io import FrameReader
 
 AUTO_CACHE_BYTES = 2 * 1024**3
 _MAX_OPEN_READERS = 32
-
-
-class StripReader:
-    """Square frames side by side in one picture, read like a `FrameReader`."""
-
-    def __init__(self, path: Path) -> None:
-        """Read the picture and cut it up."""
-        picture = read_image(path)
-        side = picture.shape[0]
-        self.height = self.width = side
-        self.fps = FOLDER_FPS
-        self._frames = picture.reshape(side, -1, side, 3).swapaxes(0, 1)  # (T, side, side, 3)
-
-    def __len__(self) -> int:
-        return len(self._frames)
-
-    def frames(self, indices: np.ndarray, size: tuple[int, int] | None = None) -> np.ndarray:
-        """Give frames (n, H, W, 3) uint8, resized to `size` = (height, width) if given."""
-        chosen = self._frames[indices]
-        return chosen if size is None else np.stack([resize_image(frame, size) for frame in chosen])
 
 
 class ClipFolder:
     """The clips of one split of a folder.
 
     Args:
-        root: the folder.
+        root: the folder, of clips or of packed clips (`packed.py`).
         split: "train", "test" or "all".
         size: side of the frames in pixels; None takes the shorter side of the first clip.
         cache: None seeks every frame in its file; "memory" decodes a clip once, on first use, and keeps it at
             `size`; "auto" does so if the whole split takes less than 2 GB that way. Each worker process of a
-            loader keeps its own.
+            loader keeps its own. Packed clips are in memory as far as the system has room, for all processes
+            together, and are kept in addition only for "memory".
         seed: of the split of a plain folder.
 
     Raises:
@@ -71,8 +53,15 @@ class ClipFolder:
     ) -> None:
         if cache not in (None, "memory", "auto"):
             raise ValueError(f"cache {cache!r} is none of None, 'memory', 'auto'")
-        self.paths = find_split(Path(root), check_split(split), seed)
-        self.names = [clip_name(path) for path in self.paths]
+        check_split(split)
+        self._pack = Pack(Path(root)) if is_packed(Path(root)) else None
+        if self._pack is None:
+            self.paths = find_split(Path(root), split, seed)
+            self.names = [clip_name(path) for path in self.paths]
+        else:
+            self._packed = self._pack.choose(split, seed)
+            self.names = [clip.name for clip in self._packed]
+            self.paths = [Path(root) / name for name in self.names]
         repeated = [name for name, count in Counter(self.names).items() if count > 1]
         if repeated:
             raise InputError(f"{root}: two clips are called {repeated[0]}")
@@ -109,9 +98,9 @@ class ClipFolder:
         if indices.size and not (0 <= indices.min() and indices.max() < total):
             raise IndexError(f"{self.paths[index]}: frames {indices.min()} to {indices.max()} of {total}")
         if not self._keeps_clips:
-            return self._read(index, indices)
+            return read_squares(self._reader(index), indices, self.size)
         if index not in self._kept:
-            self._kept[index] = self._read(index, np.arange(total))
+            self._kept[index] = read_squares(self._reader(index), np.arange(total), self.size)
         return self._kept[index][indices]
 
     def frames_at(self, requests: Sequence[tuple[int, int]]) -> np.ndarray:
@@ -128,18 +117,17 @@ class ClipFolder:
         return {**self.__dict__, "_readers": OrderedDict()}
 
     def _forget_readers(self) -> None:
-        self._readers: OrderedDict[int, FrameReader | StripReader] = OrderedDict()
+        self._readers: OrderedDict[int, ClipReader] = OrderedDict()
         self._owner = os.getpid()
 
-    def _reader(self, index: int) -> FrameReader | StripReader:
+    def _reader(self, index: int) -> ClipReader:
         if self._owner != os.getpid():
             # A forked worker shares the files' positions, so it opens its own; closing the inherited decoders
             # would wait for threads that only the parent has.
             self._inherited = self._readers
             self._forget_readers()
         if index not in self._readers:
-            path = self.paths[index]
-            self._readers[index] = StripReader(path) if is_strip(path) else FrameReader(path)
+            self._readers[index] = self._open(index)
             if len(self._readers) > _MAX_OPEN_READERS:
                 _, oldest = self._readers.popitem(last=False)
                 if isinstance(oldest, FrameReader):
@@ -147,24 +135,21 @@ class ClipFolder:
         self._readers.move_to_end(index)
         return self._readers[index]
 
+    def _open(self, index: int) -> ClipReader:
+        return (
+            open_reader(self.paths[index]) if self._pack is None else self._pack.reader(self._packed[index])
+        )
+
     def _fact(self, index: int) -> tuple[int, float]:
         if index not in self._facts:
             reader = self._reader(index)
             self._facts[index] = (len(reader), reader.fps)
         return self._facts[index]
 
-    def _read(self, index: int, indices: np.ndarray) -> np.ndarray:
-        """Read frames, resize their shorter side to `size` and cut out the middle."""
-        reader, size = self._reader(index), self.size
-        shorter = min(reader.height, reader.width)
-        height, width = (round(side * size / shorter) for side in (reader.height, reader.width))
-        is_unchanged = (height, width) == (reader.height, reader.width)
-        frames = reader.frames(indices, None if is_unchanged else (height, width))
-        top, left = (height - size) // 2, (width - size) // 2
-        return frames[:, top : top + size, left : left + size]
-
     def _fits_in_memory(self) -> bool:
         """Count until the limit is passed; opening every clip of a large set would take long."""
+        if self._pack is not None:
+            return False
         left = AUTO_CACHE_BYTES
         for index in range(len(self)):
             left -= self.num_frames(index) * self.size**2 * 3

@@ -19,6 +19,7 @@ from fommvg_lib.files import InputError
 
 VIDEO_SUFFIXES = (".mp4", ".mov", ".avi", ".webm", ".mkv", ".mpg", ".mpeg", ".gif")
 PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg")
+PARTS = ("train", "test")
 TEST_SHARE = 0.2
 
 
@@ -31,20 +32,39 @@ def find_split(root: Path, split: str, seed: int = 0) -> list[Path]:
     """
     if not root.is_dir():
         raise InputError(f"{root}: is no folder of clips" if root.exists() else f"{root}: no such folder")
-    there = [part for part in ("train", "test") if (root / part).is_dir()]
+    there = [part for part in PARTS if (root / part).is_dir()]
     if there:
-        wanted = ("train", "test") if split == "all" else (split,)
-        for part in wanted:
-            if part not in there:
-                raise InputError(f"{root}: has a {there[0]} folder, but no {part} folder")
-        return [clip for part in wanted for clip in list_clips(root / part)]
+        return [clip for part in wanted_parts(root, there, split) for clip in list_clips(root / part)]
     clips = list_clips(root)
+    chosen = choose_split(root, [clip_name(clip) for clip in clips], split, seed)
+    return [clips[index] for index in chosen]
+
+
+def wanted_parts(root: Path, there: Sequence[str], split: str) -> tuple[str, ...]:
+    """Give the parts that a split takes of those that are there.
+
+    Raises:
+        InputError: if one of them is missing.
+    """
+    wanted = PARTS if split == "all" else (split,)
+    for part in wanted:
+        if part not in there:
+            raise InputError(f"{root}: has a {there[0]} folder, but no {part} folder")
+    return wanted
+
+
+def choose_split(root: Path, names: Sequence[str], split: str, seed: int = 0) -> list[int]:
+    """Give the numbers of the clips that belong to a split, where no folders say so.
+
+    Raises:
+        InputError: if all clips show one identity and a part is asked for.
+    """
     if split == "all":
-        return clips
-    held_out = choose_held_out([identity_of(clip_name(clip)) for clip in clips], seed)
+        return list(range(len(names)))
+    held_out = choose_held_out([identity_of(name) for name in names], seed)
     if not held_out:
         raise InputError(f"{root}: shows one identity only, so train and test cannot be told apart")
-    return [clip for clip in clips if (identity_of(clip_name(clip)) in held_out) == (split == "test")]
+    return [i for i, name in enumerate(names) if (identity_of(name) in held_out) == (split == "test")]
 
 
 def choose_held_out(identities: Sequence[str], seed: int = 0) -> set[str]:
@@ -56,13 +76,25 @@ def choose_held_out(identities: Sequence[str], seed: int = 0) -> set[str]:
     return {people[i] for i in order[: int(np.ceil(TEST_SHARE * len(people)))]}
 
 
-def list_clips(folder: Path) -> list[Path]:
+def list_clips(folder: Path, rejected: dict[Path, str] | None = None) -> list[Path]:
     """List the clips directly in a folder, sorted by name.
+
+    Args:
+        folder: where they lie.
+        rejected: gets what is no readable picture, with the reason; without, that is an error.
 
     Raises:
         InputError: if there is none.
     """
-    clips = sorted(entry for entry in folder.iterdir() if not entry.name.startswith(".") and _is_clip(entry))
+    clips = []
+    for entry in sorted(folder.iterdir()):
+        try:
+            if not entry.name.startswith(".") and _is_clip(entry):
+                clips.append(entry)
+        except InputError as error:
+            if rejected is None:
+                raise
+            rejected[entry] = str(error)
     if not clips:
         kinds = "video files, folders of pictures, pictures of square frames side by side"
         raise InputError(f"{folder}: holds no clips ({kinds})")
