@@ -1,0 +1,1 @@
+"""Baselines that make pixels, not motion: CVI and FRGAN."""

@@ -1,0 +1,1 @@
+"""FRGAN: forecasting and refining residual motion (Zhao et al., ECCV 2018)."""
