@@ -10,8 +10,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from fommvg_lib.config.base import Config
-
-FORMS = ("default", "legacy")
+from fommvg_lib.config.corrections import Corrections, check_trained_pair
 
 # What short trainings of the corrected forms share: higher rates that fall, less inertia, a younger mean.
 _SHORT = {
@@ -21,29 +20,8 @@ _SHORT = {
 _SHORT_FI = {"weight_moments": 5.0, "weight_best": 3.0, "weight_recovery": 0.02, "num_candidates": 3}
 
 
-def _check(config: Any, positive: tuple[str, ...], not_negative: tuple[str, ...]) -> None:
-    for name in positive:
-        if not getattr(config, name) > 0:
-            raise ValueError(f"{name} must be above 0, got {getattr(config, name)}")
-    for name in not_negative:
-        if not getattr(config, name) >= 0:
-            raise ValueError(f"{name} must be at least 0, got {getattr(config, name)}")
-    if config.form not in FORMS:
-        raise ValueError(f"form must be default or legacy, got {config.form!r}")
-    if not 3 <= config.min_window <= config.max_window:
-        raise ValueError(
-            f"min_window must be from 3 to max_window, got {config.min_window} and {config.max_window}"
-        )
-    if not 0 <= config.beta1 < 1:
-        raise ValueError(f"beta1 must be in [0, 1), got {config.beta1}")
-    if not 0 <= config.ema_decay < 1:
-        raise ValueError(f"ema_decay must be in [0, 1), got {config.ema_decay}")
-    if not 0 < config.constant_share <= 1:
-        raise ValueError(f"constant_share must be in (0, 1], got {config.constant_share}")
-
-
 @dataclass(frozen=True)
-class VideoPredictionConfig(Config):
+class VideoPredictionConfig(Config, Corrections):
     """Training of video prediction."""
 
     form: str = "default"
@@ -84,7 +62,22 @@ class VideoPredictionConfig(Config):
     max_seq_len: int = 16
     """Frames in a clip; legacy form only (published)."""
     d_update_epoch: int = 100
-    """Epochs after which the critic scores one step more; legacy form only (published)."""
+    """Epochs after which the critic scores one step more; under `curriculum` only (published)."""
+    moments: str | None = None
+    """Moment matching: "fixed", the divergence that was meant, or "legacy", the published one; off:
+    weight_moments=0. None, here and below: as the form has it."""
+    start: str | None = None
+    """Known frame: "own", the window's first, or "random", any frame of the same clip (published)."""
+    critic_condition: str | None = None
+    """Conditional realism: the critic sees the known frame, scaled ("start"), or not ("none", published)."""
+    critic_span: int | None = None
+    """Consecutive differences of motion that the critic scores at once, in units of their size. None: the
+    form's own critic, which sees in the default form places, velocities and accelerations of some 30 frames,
+    in the legacy form one raw difference (published)."""
+    critic_steps: str | None = None
+    """Which of the generated steps the critic sees: "all", or "curriculum", the first D_len (published)."""
+    is_scaled: bool = True
+    """Whether the motion space has units of its own for every number; default form only (published: no)."""
     min_window: int = 16
     """Shortest window of a step, in frames; default form only (our choice)."""
     max_window: int = 64
@@ -132,17 +125,25 @@ class VideoPredictionConfig(Config):
         )
         positive += ("noise_dim", "hidden_dim", "num_layers", "num_components", "d_update_epoch")
         positive += ("critic_width", "penalty_every")
-        _check(self, positive, ("weight_moments", "weight_penalty"))
+        check_trained_pair(self, positive, ("weight_moments", "weight_penalty"))
         if not 0 <= self.avd_share <= 1:
             raise ValueError(f"avd_share must be in [0, 1], got {self.avd_share}")
-        if self.max_seq_len < 3:
-            raise ValueError(f"max_seq_len must be at least 3, got {self.max_seq_len}")
-        if not self.moment_lags or min(self.moment_lags) not in (0, 1):
-            raise ValueError(f"moment_lags must begin at 0 or 1, got {self.moment_lags}")
+        self._check_critic()
+
+    def _check_critic(self) -> None:
+        """Refuse a critic that no window can fill, or that cannot see what it is told to."""
+        shortest = self.max_seq_len if self.form == "legacy" else self.min_window
+        if self.critic_span is not None and not 1 <= self.critic_span < shortest:
+            raise ValueError(
+                f"critic_span must be from 1 to {shortest - 1} (windows have {shortest} frames), "
+                f"got {self.critic_span}"
+            )
+        if self.form == "legacy" and self.critic_condition == "start" and self.critic_span is None:
+            raise ValueError("critic_condition=start needs a critic_span in the legacy form")
 
 
 @dataclass(frozen=True)
-class FrameInterpolationConfig(Config):
+class FrameInterpolationConfig(Config, Corrections):
     """Training of frame interpolation."""
 
     form: str = "default"
@@ -182,7 +183,18 @@ class FrameInterpolationConfig(Config):
     max_seq_len: int = 16
     """Frames in a window; legacy form only (published)."""
     d_update_epoch: int = 200
-    """Epochs after which the critic scores one step more; legacy form only (published)."""
+    """Epochs after which the critic scores one step more; under `curriculum` only (published)."""
+    moments: str | None = None
+    """Moment matching: "fixed", the divergence that was meant, or "legacy", the published one; off:
+    weight_moments=0. None, here and below: as the form has it."""
+    start: str | None = None
+    """Known frames: "own", the window's two ends, or "random", any two of the same clip (published)."""
+    critic_condition: str | None = None
+    """Whether the critic sees the known frames, scaled: "start" (both ends) or "none" (published)."""
+    critic_steps: str | None = None
+    """Which of the generated steps the critic sees: "all", or "curriculum", the first D_len (published)."""
+    is_scaled: bool = True
+    """Whether the motion space has units of its own for every number; default form only (published: no)."""
     min_window: int = 8
     """Shortest window of a step, in frames; default form only (our choice)."""
     max_window: int = 40
@@ -238,8 +250,4 @@ class FrameInterpolationConfig(Config):
         positive += ("noise_dim", "hidden_dim", "num_components", "d_update_epoch")
         positive += ("critic_width", "penalty_every", "num_candidates")
         not_negative = ("weight_moments", "weight_penalty", "weight_lm", "weight_recons", "weight_recovery")
-        _check(self, positive, (*not_negative, "weight_best"))
-        if self.max_seq_len < 3:
-            raise ValueError(f"max_seq_len must be at least 3, got {self.max_seq_len}")
-        if not self.moment_lags or min(self.moment_lags) not in (0, 1):
-            raise ValueError(f"moment_lags must begin at 0 or 1, got {self.moment_lags}")
+        check_trained_pair(self, positive, (*not_negative, "weight_best"))

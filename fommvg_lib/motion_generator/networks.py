@@ -10,6 +10,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from fommvg_lib.motion_generator.clamped import clamped_differences, clamped_path
+
 SLOPE = 0.2
 
 
@@ -60,43 +62,12 @@ class PublishedPrediction(nn.Module):
             The motion and its coefficients (B, T, C).
         """
         coefficients = self.coefficients(x0, noise)
-        differences = coefficients @ self.components
-        path = torch.cat([x0[:, None], x0[:, None] + differences.cumsum(dim=1)], dim=1)
-        if _leaves_range(path[:, 1:], self.num_values):
-            path = clamped_path(x0, differences, self.num_values)
-        return path, coefficients
+        return clamped_path(x0, coefficients @ self.components, self.num_values), coefficients
 
     def residual(self, x0: Tensor, noise: Tensor) -> tuple[Tensor, Tensor]:
-        """Give the differences (B, T, D) of `rollout` and its coefficients; sums up only if one clamps."""
+        """Give the differences (B, T, D) of `rollout`, and its coefficients."""
         coefficients = self.coefficients(x0, noise)
-        differences = coefficients @ self.components
-        with torch.no_grad():
-            is_clamped = _leaves_range(differences.cumsum(dim=1).add_(x0[:, None]), self.num_values)
-        if is_clamped:
-            differences = clamped_path(x0, differences, self.num_values).diff(dim=1)
-        return differences, coefficients
-
-
-def _leaves_range(path: Tensor, num_values: int) -> bool:
-    low, high = path[..., :num_values].aminmax()
-    return bool(torch.maximum(-low, high) > 1)
-
-
-def clamped_path(x0: Tensor, differences: Tensor, num_values: int) -> Tensor:
-    """Sum differences (B, T, D) onto x_0 (B, D) with x_{t+1} = clamp(x_t + d_t, -1, 1) for the values.
-
-    Step by step; the cumulative sum that `PublishedPrediction` prefers is the same as long as no value leaves
-    the range.
-
-    Returns:
-        (B, T + 1, D).
-    """
-    current, steps = x0, [x0]
-    for difference in differences.unbind(dim=1):
-        moved = current + difference
-        current = torch.cat([moved[:, :num_values].clamp(-1, 1), moved[:, num_values:]], dim=-1)
-        steps.append(current)
-    return torch.stack(steps, dim=1)
+        return clamped_differences(x0, coefficients @ self.components, self.num_values), coefficients
 
 
 class PublishedInterpolation(nn.Module):
@@ -215,3 +186,32 @@ class TemporalCritic(nn.Module):
         """Score features (B, T, F) under a condition (B, G); (B, about T / 2^num_layers)."""
         tiled = condition[:, None].expand(-1, features.shape[1], -1)
         return self.layers(torch.cat([features, tiled], dim=-1).transpose(1, 2))[:, 0]
+
+
+class SpanCritic(nn.Module):
+    """Scores every run of consecutive differences of motion, all at once; optionally knows frame 0.
+
+    With a span of 1 and no condition it is the published critic of VP: three layers on one difference. Each
+    longer run is one input of the first layer, a convolution over time.
+
+    Args:
+        num_features: numbers of a difference.
+        num_condition: features of the condition; 0: none.
+        width: of both hidden layers.
+        span: consecutive differences in a run.
+    """
+
+    def __init__(self, num_features: int, num_condition: int, width: int, span: int) -> None:
+        super().__init__()
+        self.motion = nn.Conv1d(num_features, width, span)
+        self.known = nn.Linear(num_condition, width, bias=False) if num_condition else None
+        self.layers = nn.Sequential(
+            nn.LeakyReLU(SLOPE), nn.Conv1d(width, width, 1), nn.LeakyReLU(SLOPE), nn.Conv1d(width, 1, 1)
+        )
+
+    def forward(self, differences: Tensor, condition: Tensor) -> Tensor:
+        """Score differences (B, T, F), T at least the span, under a condition (B, G): (B, T - span + 1)."""
+        seen = self.motion(differences.transpose(1, 2))
+        if self.known is not None:
+            seen = seen + self.known(condition)[..., None]
+        return self.layers(seen)[:, 0]

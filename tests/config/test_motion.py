@@ -45,9 +45,25 @@ def test_full_is_the_published_schedule():
         {"form": "other"}, {"batch_size": 0}, {"min_window": 2}, {"min_window": 50, "max_window": 40},
         {"beta1": 1.0},
         {"ema_decay": 1.0}, {"constant_share": 0.0}, {"weight_moments": -1.0}, {"moment_lags": []},
-        {"max_seq_len": 2},
+        {"max_seq_len": 2}, {"start": "first"}, {"moments": "off"}, {"critic_condition": "yes"},
+        {"critic_steps": "some"}, {"is_scaled": False, "form": "legacy"},
     ],
 )  # fmt: skip
 def test_values_that_mean_nothing_raise_naming_the_field(cls, change):
     with pytest.raises(ValueError, match=next(iter(change))):
         cls().replace(**change)
+
+
+def test_a_form_chooses_what_is_left_open():
+    for cls in (VideoPredictionConfig, FrameInterpolationConfig):
+        assert (cls().chosen("start"), cls(form="legacy").chosen("start")) == ("own", "random")
+        assert cls(form="legacy", start="own").chosen("start") == "own"
+
+
+def test_a_critic_that_no_window_can_fill_is_refused():
+    with pytest.raises(ValueError, match="critic_span must be from 1 to 15"):
+        VideoPredictionConfig(critic_span=16)
+    with pytest.raises(ValueError, match="critic_span must be from 1 to 9"):
+        VideoPredictionConfig(form="legacy", max_seq_len=10, critic_span=10)
+    with pytest.raises(ValueError, match="needs a critic_span"):
+        VideoPredictionConfig(form="legacy", critic_condition="start")

@@ -59,7 +59,9 @@ class BetweenRecipe(MotionRecipe):
         return {"tracks": self.tracks({"real": real[0], "completed": samples[0, 0], "straight": straight[0]})}
 
 
-def straight_path(path: Tensor) -> Tensor:
-    """Give the straight path (B, T, C) between the ends of a path."""
-    fraction = torch.linspace(0, 1, path.shape[1], device=path.device, dtype=path.dtype)[:, None]
+def straight_path(path: Tensor, num_frames: int | None = None) -> Tensor:
+    """Give the straight path (B, T, C) between the ends of a path, in as many frames or in T."""
+    fraction = torch.linspace(0, 1, num_frames or path.shape[1], device=path.device, dtype=path.dtype)[
+        :, None
+    ]
     return torch.lerp(path[:, :1], path[:, -1:], fraction)

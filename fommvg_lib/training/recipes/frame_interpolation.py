@@ -3,7 +3,7 @@
 A step: generator and noise recovery, then the critic on the same generated motion, as published. Default
 form: windows of changing length, conditioned on their own two ends; the loss adds moment matching and the
 distance of the best of several samples. Legacy form: two random frames of the video as ends, unrelated to the
-real window.
+real window. Single choices of either can be exchanged (`config/corrections.py`).
 """
 
 from __future__ import annotations
@@ -84,7 +84,10 @@ class FrameInterpolationRecipe(BetweenRecipe):
         """Set what the training set decides: scaling and components, size of the untrained motion."""
         if self.is_legacy:
             return
-        fit_space(self.model.scaling, self.model.basis, self.train, self.longest, departures=True)
+        fit_space(
+            self.model.scaling, self.model.basis, self.train, self.longest, departures=True,
+            is_scaled=self.config.is_scaled,
+        )  # fmt: skip
         self.measure_motion()
         network = self.model.network
         with torch.no_grad():
@@ -104,7 +107,8 @@ class FrameInterpolationRecipe(BetweenRecipe):
         if self.is_legacy:
             return MLP(4 * num_dims, 100, 1), noise_recoverer(num_dims, config.noise_dim)
         num_components = len(self.model.basis)
-        critic = TemporalCritic(4 * num_components + 1, 2 * num_dims, config.critic_width)
+        num_known = 2 * num_dims if config.chosen("critic_condition") == "start" else 0
+        critic = TemporalCritic(4 * num_components + 1, num_known, config.critic_width)
         return critic, MLP(3 * num_components, config.noise_dim, config.noise_dim)
 
     def _real_path(self, windows: Tensor) -> tuple[Tensor, Tensor]:
@@ -113,12 +117,18 @@ class FrameInterpolationRecipe(BetweenRecipe):
         return seen[:, [0, -1]], self.model.scaling.displacement(seen) @ self.model.basis.T
 
     def draw_batch(self, step: int, generator: torch.Generator) -> Batch:
-        """Draw the windows of a step."""
-        if not self.is_legacy:
-            return super().draw_batch(step, generator)
-        windows, clips = self.train.draw(self.config.batch_size, self.config.max_seq_len, generator)
-        frames = torch.stack([self.train.draw_frames(clips, generator) for _ in range(2)], dim=1)
-        return {"windows": windows, "frames": frames}
+        """Draw the windows of a step, and the frames they lie between where these are not their own ends."""
+        if self.is_legacy:
+            windows, clips = self.train.draw(self.config.batch_size, self.config.max_seq_len, generator)
+        else:
+            windows, clips = self.draw_windows(generator)
+        batch = {"windows": windows}
+        if self.config.chosen("start") == "random":
+            frames = [self.train.draw_frames(clips, generator) for _ in range(2)]
+            batch["frames"] = torch.stack(frames, dim=1)
+        elif self.is_legacy:
+            batch["frames"] = windows[:, [0, -1]]
+        return batch
 
     def phases(self, step: int) -> list[Phase]:
         """Update generator and noise recovery, then the critic on the same generated motion."""
@@ -132,15 +142,16 @@ class FrameInterpolationRecipe(BetweenRecipe):
         config, critic = self.config, self.networks["critic"]
         ends, real = self._real_path(batch["windows"])
         condition = interpolation_condition(self.model.scaling, ends)
+        start, straight = self._start(batch, condition, real)
         count, (batch_size, num_frames) = config.num_candidates, real.shape[:2]
         shape = count, batch_size, num_frames, config.noise_dim
         noise = self.randn(step, STREAM_NOISE, share, *shape, dim=1)
-        departure = self.model.network(condition.repeat(count, 1), noise.flatten(0, 1))
-        candidates = departure.unflatten(0, (count, batch_size)) + straight_path(real)  # (S, B, T, C)
+        departure = self.model.network(start.repeat(count, 1), noise.flatten(0, 1))
+        candidates = departure.unflatten(0, (count, batch_size)) + straight  # (S, B, T, C)
         fake, driven = candidates[0], noise[0]
-        batch |= {"condition": condition, "real": real, "fake": fake.detach()}
+        batch |= {"condition": condition, "start": start, "real": real, "fake": fake.detach()}
         terms = {
-            "loss_G": lsgan_generator(critic(self._critic_features(fake), condition)),
+            "loss_G": lsgan_generator(critic(*self._scored(fake, start, step))),
             "loss_moments": self._moment_loss(candidates.flatten(0, 1), real),
             "loss_recovery": noise_recovery(self.networks["recover"](self.features(fake)), driven[:, 1:-1]),
             "loss_best": best_of(candidates / self.features.place, real / self.features.place),
@@ -151,9 +162,31 @@ class FrameInterpolationRecipe(BetweenRecipe):
     def _critic_losses(self, batch: Batch, step: int, share: Share) -> Losses:
         config = self.config
         weight = config.weight_penalty * config.penalty_every * (step % config.penalty_every == 0)
-        features = (self._critic_features(batch[name]) for name in ("real", "fake"))
-        terms = critic_terms(self.networks["critic"], *features, batch["condition"], weight)
+        real, known = self._critic_features(batch["real"]), self._known(batch["condition"])
+        fake, start = self._scored(batch["fake"], batch["start"], step)
+        terms = critic_terms(self.networks["critic"], real, fake, known, weight, start)
         return Losses.of(terms.pop("total"), terms)
+
+    def _start(self, batch: Batch, condition: Tensor, real: Tensor) -> tuple[Tensor, Tensor]:
+        """Give the condition (B, 2D) that is generated from, and the straight path (B, T, C) of its ends."""
+        if "frames" not in batch:
+            return condition, straight_path(real)
+        ends, path = self._real_path(batch["frames"])  # (B, 2, D), (B, 2, C)
+        return interpolation_condition(self.model.scaling, ends), straight_path(path, real.shape[1])
+
+    def _known(self, condition: Tensor) -> Tensor:
+        """Give what the critic sees of a condition (B, 2D): all, or nothing (B, 0)."""
+        return condition if self.config.chosen("critic_condition") == "start" else condition[:, :0]
+
+    def _scored(self, path: Tensor, start: Tensor, step: int) -> tuple[Tensor, Tensor]:
+        """Give features of generated motion that the critic sees in a step, and what it knows of each.
+
+        All of it, or D_len steps from either end, as two stretches.
+        """
+        features, known, count = self._critic_features(path), self._known(start), self._num_scored(step)
+        if 2 * count >= features.shape[1]:
+            return features, known
+        return torch.cat([features[:, :count], features[:, -count:]]), known.repeat(2, 1)
 
     def _critic_features(self, path: Tensor) -> Tensor:
         """Give features (B, T - 2, 4C + 1): place, velocity, acceleration, departure, time."""
@@ -165,7 +198,8 @@ class FrameInterpolationRecipe(BetweenRecipe):
         lags = [lag for lag in self.config.moment_lags if lag < real.shape[1] - 1]
         mean, variance = lag_moments(fake, lags)
         wanted_mean, wanted = lag_moments(real, lags)
-        return moment_matching(mean - wanted_mean, variance, wanted.sqrt().clamp_min(1e-4)) / mean.numel()
+        stdev, form = wanted.sqrt().clamp_min(1e-4), self.config.chosen("moments")
+        return moment_matching(mean - wanted_mean, variance, stdev, form) / mean.numel()
 
     def _legacy_generator_losses(self, batch: Batch, step: int, share: Share) -> Losses:
         config, windows = self.config, batch["windows"]
@@ -184,8 +218,11 @@ class FrameInterpolationRecipe(BetweenRecipe):
         return Losses.of(terms.pop("total"), terms)
 
     def _num_scored(self, step: int) -> int:
-        config = self.config
-        return active_steps(step // config.epoch_size, config.d_update_epoch, config.max_seq_len // 2)
+        """Give D_len: how many steps from either end the critic sees of generated motion."""
+        config, half = self.config, self.longest // 2
+        if config.chosen("critic_steps") == "all":
+            return half
+        return active_steps(step // config.epoch_size, config.d_update_epoch, half)
 
     def pictures(self, step: int) -> dict[str, np.ndarray]:
         """Draw keypoint tracks of one held-out window and two interpolations of it."""

@@ -37,8 +37,8 @@ def seeded(seed: int, step: int, stream: int) -> torch.Generator:
 class MotionRecipe(Recipe):
     """Base of both recipes; a recipe adds its model, its critic and its phases.
 
-    A batch holds `windows` (B, T, D), raw, and in legacy forms `frames` (B, 1 or 2, D): random frames of the
-    same clips, from which those forms start.
+    A batch holds `windows` (B, T, D), raw, and where motion does not start from these (legacy forms) `frames`
+    (B, 1 or 2, D): random frames of the same clips.
 
     Args:
         config: of VP or FI.
@@ -127,11 +127,14 @@ class MotionRecipe(Recipe):
             yield {name: share.of(values) for name, values in batch.items()}
 
     def draw_batch(self, step: int, generator: torch.Generator) -> Batch:
-        """Draw the global batch: windows of `min_window` to `max_window` frames (default forms)."""
+        """Draw the global batch."""
+        return {"windows": self.draw_windows(generator)[0]}
+
+    def draw_windows(self, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        """Draw windows (B, T, D) of `min_window` to `max_window` frames, and their clips (B,)."""
         shortest = min(self.config.min_window, self.longest)
         length = int(torch.randint(shortest, self.longest + 1, (), generator=generator))
-        windows, _ = self.train.draw(self.config.batch_size, length, generator)
-        return {"windows": windows}
+        return self.train.draw(self.config.batch_size, length, generator)
 
     def held_out_windows(self, length: int) -> Tensor:
         """Give up to 256 held-out windows (N, T, D), spread evenly; shorter if no clip is long enough."""

@@ -12,7 +12,12 @@ from fommvg_lib.pca import fit_residual_pca
 
 
 def fit_space(
-    scaling: MotionScaling, basis: Tensor, train: PackedMotion, length: int, departures: bool = False
+    scaling: MotionScaling,
+    basis: Tensor,
+    train: PackedMotion,
+    length: int,
+    departures: bool = False,
+    is_scaled: bool = True,
 ) -> None:
     """Fit the scaling and the components of residual motion to the training set, in place.
 
@@ -22,9 +27,11 @@ def fit_space(
         train: the motion.
         length: frames of the windows.
         departures: look at departures from the straight path between a window's ends, not displacements.
+        is_scaled: fit the scaling too; else all units stay 1 and the mean 0.
     """
     windows = train.every_window(min(length, train.longest()))
-    scaling.fit(windows)
+    if is_scaled:
+        scaling.fit(windows)
     path = scaling.displacement(scaling.represent(windows, windows[:, 0]))
     if departures:
         fraction = torch.linspace(0, 1, path.shape[1])[:, None]
@@ -74,28 +81,55 @@ class MotionFeatures(nn.Module):
         return torch.cat(parts, dim=-1)
 
 
+class DifferenceFeatures(nn.Module):
+    """What a `SpanCritic` sees of motion (B, T, F): its T - 1 differences, each number of unit size.
+
+    Args:
+        path: (N, T, F), real windows, from which the units come.
+    """
+
+    def __init__(self, path: Tensor) -> None:
+        super().__init__()
+        self.register_buffer("velocity", _unit(path.diff(dim=1).square().mean(dim=(0, 1)).sqrt()))
+
+    def forward(self, path: Tensor) -> Tensor:
+        """Give (B, T - 1, F)."""
+        return self.scale(path.diff(dim=1))
+
+    def scale(self, differences: Tensor) -> Tensor:
+        """Bring differences (..., F) to unit size."""
+        return differences / self.velocity
+
+
 def _unit(size: Tensor) -> Tensor:
     return size.clamp_min(1e-3 * size.max().clamp_min(1e-6))
 
 
 def critic_terms(
-    critic: nn.Module, real: Tensor, fake: Tensor, condition: Tensor, weight_penalty: float
+    critic: nn.Module,
+    real: Tensor,
+    fake: Tensor,
+    condition: Tensor,
+    weight_penalty: float,
+    fake_condition: Tensor | None = None,
 ) -> dict[str, Tensor]:
     """Least-squares terms of a temporal critic, with a gradient penalty on real features if it weighs.
 
     Args:
         critic: scores features under a condition.
         real: features (B, T, F).
-        fake: features (B, T, F), detached.
-        condition: (B, G).
+        fake: features (B, T', F), detached.
+        condition: (B, G), of the real ones.
         weight_penalty: of the penalty in this step.
+        fake_condition: of the generated ones, if they start from other frames.
 
     Returns:
         loss_D_real, loss_D_fake, penalty where it was computed, and `total`.
     """
     real = real.detach().requires_grad_(weight_penalty > 0)
     scores = critic(real, condition)
-    loss_real, loss_fake = lsgan_discriminator(scores, critic(fake, condition))
+    made = critic(fake, condition if fake_condition is None else fake_condition)
+    loss_real, loss_fake = lsgan_discriminator(scores, made)
     terms = {"loss_D_real": loss_real, "loss_D_fake": loss_fake}
     total = 0.5 * (loss_real + loss_fake)
     if weight_penalty > 0:

@@ -2,9 +2,10 @@
 
 A step, in the published order: generator on LSGAN and moment matching; then new noise from the updated
 generator, and the critic. Default form: windows of changing length, each conditioned on its own first
-frame. Legacy form: clips of 16 frames, a random frame of the same video as x_0, a critic that sees single
-differences. In both, real motion may be that of borrowed identities (`borrowed_identity.py`); in the legacy
-form x_0 stays as it is, as published.
+frame, which the critic sees beside a stretch of motion (conditional realism). Legacy form: see
+`published_prediction.py`. Single choices of either can be exchanged (`config/corrections.py`). In both, real
+motion may be that of borrowed identities (`borrowed_identity.py`); in the legacy form x_0 stays as it is, as
+published.
 """
 
 from __future__ import annotations
@@ -17,43 +18,40 @@ from torch import Tensor, nn
 
 from fommvg_lib.checkpoints import Weights
 from fommvg_lib.config.motion import VideoPredictionConfig
-from fommvg_lib.metrics.frechet import pooled_frechet
-from fommvg_lib.metrics.motion import drift, frozen_share
 from fommvg_lib.motion_files import MotionClip
-from fommvg_lib.motion_generator.networks import MLP, TemporalCritic
+from fommvg_lib.motion_generator.networks import MLP, SpanCritic, TemporalCritic
 from fommvg_lib.motion_generator.video_prediction import VideoPrediction
 from fommvg_lib.motion_losses import (
     active_steps,
     lag_moments,
     lsgan_generator,
     moment_matching,
-    vp_discriminator_terms,
-    vp_generator_terms,
 )
 from fommvg_lib.packed_motion import PackedMotion
-from fommvg_lib.pca import fit_residual_pca
 from fommvg_lib.share import Share
 from fommvg_lib.training.recipe import Batch, Losses, Phase
 from fommvg_lib.training.recipes.borrowed_identity import lend_identities
+from fommvg_lib.training.recipes.completion_figures import prediction_figures
 from fommvg_lib.training.recipes.motion import (
     STREAM_CHECK,
     STREAM_CRITIC,
     STREAM_IDENTITY,
     STREAM_NOISE,
-    MotionRecipe,
     seeded,
 )
 from fommvg_lib.training.recipes.motion_space import (
+    DifferenceFeatures,
     MotionFeatures,
     critic_terms,
     fit_space,
     start_at_size,
 )
+from fommvg_lib.training.recipes.published_prediction import PublishedPredictionSteps
 
 NUM_CHECK_FRAMES = 60
 
 
-class VideoPredictionRecipe(MotionRecipe):
+class VideoPredictionRecipe(PublishedPredictionSteps):
     """The recipe of `train vp`.
 
     Args:
@@ -101,12 +99,10 @@ class VideoPredictionRecipe(MotionRecipe):
     def _fit(self) -> None:
         """Set what the training set decides: scaling and components, size of the untrained motion."""
         if self.is_legacy:
-            network, clips = self.model.network, self.train.every_window(self.config.max_seq_len)
-            pca = fit_residual_pca(clips, len(network.components))
-            network.components.copy_(torch.from_numpy(pca.components))
-            network.stdev.copy_(torch.from_numpy(pca.stdev))
+            self.fit_published()
             return
-        fit_space(self.model.scaling, self.model.basis, self.train, self.longest)
+        is_scaled = self.config.is_scaled
+        fit_space(self.model.scaling, self.model.basis, self.train, self.longest, is_scaled=is_scaled)
         self.measure_motion()
         network = self.model.network
         with torch.no_grad():
@@ -124,12 +120,20 @@ class VideoPredictionRecipe(MotionRecipe):
         self._lags = tuple(lag for lag in self.config.moment_lags if lag < self.longest)
         self._stdev = lag_moments(path, self._lags)[1].sqrt().clamp_min(1e-4).to(self.device)
         self.features = MotionFeatures(path).to(self.device)
+        self.view = self.features if self.config.critic_span is None else DifferenceFeatures(path)
+        self.view.to(self.device)
 
     def _build_critic(self) -> nn.Module:
-        num_dims = self.train.num_dims
-        if self.is_legacy:
+        config, num_dims, span = self.config, self.train.num_dims, self.config.critic_span
+        if self.is_legacy and span is None:
             return MLP(num_dims, num_dims // 2, 1)
-        return TemporalCritic(3 * len(self.model.basis), num_dims, self.config.critic_width)
+        num_known = num_dims if config.chosen("critic_condition") == "start" else 0
+        if self.is_legacy:
+            return SpanCritic(num_dims, num_known, num_dims // 2, span)
+        num_components = len(self.model.basis)
+        if span is None:
+            return TemporalCritic(3 * num_components, num_known, config.critic_width)
+        return SpanCritic(num_components, num_known, config.critic_width, span)
 
     def _real_path(self, windows: Tensor) -> tuple[Tensor, Tensor]:
         """Give condition (B, D) and coefficients (B, T, C) of real windows."""
@@ -138,18 +142,24 @@ class VideoPredictionRecipe(MotionRecipe):
         return scaling.condition(seen[:, 0]), scaling.displacement(seen) @ self.model.basis.T
 
     def draw_batch(self, step: int, generator: torch.Generator) -> Batch:
-        """Draw the windows of a step, and who borrows whose identity."""
-        if not self.is_legacy:
-            batch = super().draw_batch(step, generator)
-            borrowed = self.identities.draw(batch["windows"], generator) if self.identities else {}
-            return batch | borrowed
-        length = self.config.max_seq_len
-        windows, clips = self.train.draw(self.config.batch_size, length, generator, stride=length)
-        batch = {"windows": windows, "frames": self.train.draw_frames(clips, generator)[:, None]}
-        borrowed = self.identities.draw_one(self.train, len(windows), generator) if self.identities else {}
-        return batch | borrowed
+        """Draw the windows of a step, the frames they start from, and who borrows whose identity."""
+        if self.is_legacy:
+            length = self.config.max_seq_len
+            windows, clips = self.train.draw(self.config.batch_size, length, generator, stride=length)
+        else:
+            windows, clips = self.draw_windows(generator)
+        batch = {"windows": windows}
+        if self.config.chosen("start") == "random":
+            batch["frames"] = self.train.draw_frames(clips, generator)[:, None]
+        elif self.is_legacy:
+            batch["frames"] = windows[:, :1]
+        if self.identities is None:
+            return batch
+        if self.is_legacy:
+            return batch | self.identities.draw_one(self.train, len(windows), generator)
+        return batch | self.identities.draw(windows, generator)
 
-    def _seen_windows(self, batch: Batch) -> Tensor:
+    def seen_windows(self, batch: Batch) -> Tensor:
         """Give the real windows that the critic sees."""
         if self.identities is None:
             return batch["windows"]
@@ -158,58 +168,61 @@ class VideoPredictionRecipe(MotionRecipe):
     def phases(self, step: int) -> list[Phase]:
         """Update the generator, then the critic."""
         if self.is_legacy:
-            losses = self._legacy_generator_losses, self._legacy_critic_losses
+            losses = self.published_generator_losses, self.published_critic_losses
         else:
             losses = self._generator_losses, self._critic_losses
         return [Phase(("generator",), losses[0]), Phase(("critic",), losses[1])]
 
+    def _start(self, batch: Batch, condition: Tensor) -> Tensor:
+        """Give the condition (B, D) that the generator starts from: the real windows' own, or another."""
+        if "frames" not in batch:
+            return condition
+        frames, scaling = batch["frames"], self.model.scaling
+        return scaling.condition(scaling.represent(frames, frames[:, 0])[:, 0])
+
+    def known_to_critic(self, condition: Tensor) -> Tensor:
+        """Give what the critic sees of a condition (B, D): all, or nothing (B, 0)."""
+        return condition if self.config.chosen("critic_condition") == "start" else condition[:, :0]
+
+    def _scored(self, path: Tensor, step: int) -> Tensor:
+        """Give what the critic sees of generated motion (B, T, C) in a step."""
+        return self.view(path)[:, : self.num_scored(step)]
+
     def _generator_losses(self, batch: Batch, step: int, share: Share) -> Losses:
-        condition, real = batch["real"] = self._real_path(self._seen_windows(batch))
+        condition, real = self._real_path(self.seen_windows(batch))
+        start = self._start(batch, condition)
+        batch |= {"real": real, "condition": condition, "start": start}
         noise = self.randn(step, STREAM_NOISE, share, *real.shape[:2], self.config.noise_dim)
-        fake = self.model.network(condition, noise)
+        fake = self.model.network(start, noise)
         moments = self._moment_loss(fake)
-        loss = lsgan_generator(self.networks["critic"](self.features(fake), condition))
+        loss = lsgan_generator(self.networks["critic"](self._scored(fake, step), self.known_to_critic(start)))
         total = loss + self.config.weight_moments * moments
         return Losses.of(total, {"loss_G": loss, "loss_moments": moments})
 
     def _critic_losses(self, batch: Batch, step: int, share: Share) -> Losses:
-        config, (condition, real) = self.config, batch["real"]
+        config, real = self.config, batch["real"]
         with torch.no_grad():
             noise = self.randn(step, STREAM_CRITIC, share, *real.shape[:2], config.noise_dim)
-            fake = self.model.network(condition, noise)
+            fake = self.model.network(batch["start"], noise)
         weight = config.weight_penalty * config.penalty_every * (step % config.penalty_every == 0)
-        features = self.features(real), self.features(fake)
-        terms = critic_terms(self.networks["critic"], *features, condition, weight)
+        known, start = self.known_to_critic(batch["condition"]), self.known_to_critic(batch["start"])
+        features = self.view(real), self._scored(fake, step)
+        terms = critic_terms(self.networks["critic"], *features, known, weight, start)
         return Losses.of(terms.pop("total"), terms)
 
     def _moment_loss(self, path: Tensor) -> Tensor:
         used = [index for index, lag in enumerate(self._lags) if lag < path.shape[1] - 1]
         mean, variance = lag_moments(path, [self._lags[index] for index in used])
-        return moment_matching(mean, variance, self._stdev[used]) / mean.numel()
+        form = self.config.chosen("moments")
+        return moment_matching(mean, variance, self._stdev[used], form) / mean.numel()
 
-    def _legacy_generator_losses(self, batch: Batch, step: int, share: Share) -> Losses:
-        config, noise = self.config, self._legacy_noise(batch, step, share, STREAM_NOISE)
-        terms = vp_generator_terms(
-            self.model.network, self.networks["critic"], batch["frames"][:, 0], noise,
-            self._num_scored(step), config.weight_moments, "legacy",
-        )  # fmt: skip
-        return Losses.of(terms.pop("total"), terms)
-
-    def _legacy_critic_losses(self, batch: Batch, step: int, share: Share) -> Losses:
-        noise = self._legacy_noise(batch, step, share, STREAM_CRITIC)
-        terms = vp_discriminator_terms(
-            self.model.network, self.networks["critic"], self._seen_windows(batch), batch["frames"][:, 0],
-            noise, self._num_scored(step),
-        )  # fmt: skip
-        return Losses.of(terms.pop("total"), terms)
-
-    def _legacy_noise(self, batch: Batch, step: int, share: Share, stream: int) -> Tensor:
-        shape = len(batch["windows"]), self.config.max_seq_len - 1, self.config.noise_dim
-        return self.randn(step, stream, share, *shape)
-
-    def _num_scored(self, step: int) -> int:
+    def num_scored(self, step: int) -> int:
+        """Give how many generated steps the critic sees: enough for D_len scores, or all."""
         config = self.config
-        return active_steps(step // config.epoch_size, config.d_update_epoch, config.max_seq_len - 1)
+        if config.chosen("critic_steps") == "all":
+            return self.longest - 1
+        scores = active_steps(step // config.epoch_size, config.d_update_epoch, self.longest - 1)
+        return scores + (config.critic_span or 1) - 1
 
     def _generate(self, windows: Tensor, num_samples: int) -> Tensor:
         """Predict held-out windows (N, T, D) from their first frames: (S, N, T, D)."""
@@ -226,21 +239,7 @@ class VideoPredictionRecipe(MotionRecipe):
         windows. Each for keypoint places (`value`) and for all D numbers.
         """
         real = self.held_out_windows(NUM_CHECK_FRAMES)
-        generated = self._generate(real, 1)[0]
-        places = slice(0, 2 * self.train.num_kp)
-        figures = {}
-        for name, part in (("value", places), ("all", slice(None))):
-            still = pooled_frechet(real[..., part], real[:, :1, part].expand_as(real[..., part]))
-            ours = pooled_frechet(real[..., part], generated[..., part])
-            halves = (real[::2, :, part], real[1::2, :, part]) if len(real) > 1 else (real[..., part],) * 2
-            floor = pooled_frechet(*halves)
-            for kind in ("displacement", "velocity", "acceleration"):
-                scale = getattr(still, kind)
-                figures[f"{kind}_{name}"] = getattr(ours, kind) / scale
-                figures[f"floor_{kind}_{name}"] = getattr(floor, kind) / scale
-        figures["frozen_share"] = frozen_share(real[..., places], generated[..., places])
-        figures["drift"] = drift(real[..., places], generated[..., places])
-        return figures
+        return prediction_figures(real, self._generate(real, 1)[0], self.train.num_kp)
 
     def pictures(self, step: int) -> dict[str, np.ndarray]:
         """Draw keypoint tracks of one held-out window and two predictions of it."""

@@ -25,6 +25,18 @@ RECIPES = {
     "fi": (FrameInterpolationRecipe, FrameInterpolationConfig),
 }
 each_form = pytest.mark.parametrize("kind,form", [(k, f) for k in RECIPES for f in ("default", "legacy")])
+CHOICES = [
+    *((kind, "default", change) for kind in RECIPES for change in (
+        {"start": "random"}, {"critic_condition": "none"}, {"critic_steps": "curriculum"}, {"is_scaled": False},
+        {"moments": "legacy"},
+    )),
+    *((kind, "legacy", change) for kind in RECIPES for change in ({"start": "own"}, {"critic_steps": "all"})),
+    *(("vp", form, {"critic_span": 3, "critic_condition": condition})
+      for form in ("default", "legacy") for condition in ("start", "none")),
+    ("vp", "legacy", {"moments": "fixed"}),
+    ("vp", "default", {"critic_span": 3, "critic_steps": "curriculum", "start": "random"}),
+]  # fmt: skip
+each_choice = pytest.mark.parametrize("kind,form,change", CHOICES)
 
 
 def build(kind, form="default", has_jacobian=True, num_clips=9, **changes):
@@ -99,6 +111,78 @@ def test_saved_weights_load_and_say_what_they_learned_from(kind, form, tmp_path)
         torch.equal(a, b)
         for a, b in zip(model.state_dict().values(), trained.state_dict().values(), strict=True)
     )
+
+
+@each_choice
+def test_with_any_choice_every_part_learns_and_resuming_is_exact(kind, form, change):
+    whole, first, second = (build(kind, form, **change) for _ in range(3))
+    before = weights(whole)
+    unbroken = run(whole, 0, 4)
+    moved = [name for name, value in weights(whole).items() if not torch.equal(before[name], value)]
+    trained = {f"{name}.{key}" for name, n in whole.networks.items() for key, _ in n.named_parameters()}
+    assert set(moved) == trained
+    run(first, 0, 2)
+    for mine, theirs in ((second.networks, first.networks), (second.optimizers, first.optimizers)):
+        for name, part in mine.items():
+            part.load_state_dict(theirs[name].state_dict())
+    torch.manual_seed(123)  # global randomness plays no part
+    assert run(second, 2, 4) == unbroken[2:]
+
+
+@pytest.mark.parametrize("kind", RECIPES)
+@pytest.mark.parametrize("form", ["default", "legacy"])
+def test_own_start_is_the_windows_own_frames(kind, form):
+    own = next(build(kind, form, start="own").batches(0, Share()))
+    ends = [0, -1] if kind == "fi" else [0]
+    assert "frames" not in own or torch.equal(own["frames"], own["windows"][:, ends])
+    drawn = next(build(kind, form, start="random").batches(0, Share()))
+    assert not torch.equal(drawn["frames"], drawn["windows"][:, ends])
+    assert torch.equal(drawn["windows"], own["windows"])  # the same real motion either way
+
+
+@pytest.mark.parametrize("form", ["default", "legacy"])
+def test_conditional_realism_tells_the_same_motion_of_other_starts_apart(form):
+    recipe = build("vp", form, critic_span=4, critic_condition="start")
+    critic, real = recipe.networks["critic"], next(recipe.batches(0, Share()))["windows"]
+    differences = recipe.view.scale(real.diff(dim=1)) if form == "legacy" else None
+    if form == "default":
+        condition, path = recipe._real_path(real)
+        differences = recipe.view(path)
+    else:
+        condition = recipe.space.condition(recipe.space.represent(real[:, :1], real[:, 0])[:, 0])
+    scores = critic(differences, condition)
+    assert scores.shape == (8, differences.shape[1] - 3)  # a score for every run of four
+    assert not torch.allclose(scores, critic(differences, condition.flip(0)))
+    blind = build("vp", form, critic_span=4, critic_condition="none").networks["critic"]
+    assert torch.equal(blind(differences, condition), blind(differences, condition.flip(0)))
+
+
+def test_a_span_scores_each_run_by_its_own_differences_alone():
+    critic = build("vp", critic_span=3).networks["critic"]
+    differences, condition = torch.randn(2, 10, 6), torch.randn(2, 24)
+    scores = critic(differences, condition)
+    alone = torch.cat([critic(differences[:, t : t + 3], condition) for t in range(8)], dim=1)
+    assert torch.allclose(scores, alone, atol=1e-6)
+    changed = differences.clone()
+    changed[:, 5] += 1
+    moved = (critic(changed, condition) - scores).abs().sum(dim=0) > 1e-6
+    assert moved.nonzero().flatten().tolist() == [3, 4, 5]
+
+
+def test_curriculum_shows_the_critic_one_score_more_each_epoch():
+    for span in (None, 3):
+        recipe = build("vp", critic_steps="curriculum", critic_span=span, d_update_epoch=1, epoch_size=4)
+        path = torch.randn(2, 20, 6)
+        critic, known = recipe.networks["critic"], torch.randn(2, 24)
+        shown = [recipe._scored(path, step).shape[1] for step in (0, 3, 4, 8)]
+        assert shown == [count + (span or 1) - 1 for count in (1, 1, 2, 3)]
+        assert critic(recipe._scored(path, 0), known).shape == (2, 1)
+
+
+def test_an_unscaled_space_keeps_its_units():
+    scaling = build("vp", is_scaled=False).model.scaling
+    assert (scaling.spread == 1).all() and (scaling.std == 1).all() and (scaling.mean == 0).all()
+    assert not (build("vp").model.scaling.spread == 1).any()
 
 
 @pytest.mark.parametrize("kind", RECIPES)
