@@ -8,6 +8,7 @@ from __future__ import annotations
 from fommvg_lib.config.avd import AvdConfig
 from fommvg_lib.config.base import Config
 from fommvg_lib.config.completers import AutoregressiveConfig, WganConfig
+from fommvg_lib.config.cvi import CviConfig
 from fommvg_lib.config.flow import FlowConfig
 from fommvg_lib.config.fomm import FommConfig
 from fommvg_lib.config.motion import FrameInterpolationConfig, VideoPredictionConfig
@@ -22,4 +23,5 @@ CONFIGS: dict[str, type[Config]] = {
     "flow": FlowConfig,
     "wgan": WganConfig,
     "ar": AutoregressiveConfig,
+    "cvi": CviConfig,
 }

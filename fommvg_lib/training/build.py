@@ -21,6 +21,7 @@ from fommvg_lib.synthetic import identities
 from fommvg_lib.training.recipe import Recipe
 from fommvg_lib.training.recipes.autoregressive import AutoregressiveRecipe
 from fommvg_lib.training.recipes.avd import AvdRecipe
+from fommvg_lib.training.recipes.cvi import CviRecipe
 from fommvg_lib.training.recipes.flow import FlowRecipe
 from fommvg_lib.training.recipes.fomm import FommRecipe
 from fommvg_lib.training.recipes.frame_interpolation import FrameInterpolationRecipe
@@ -30,6 +31,7 @@ from fommvg_lib.training.recipes.wgan import WganRecipe
 from fommvg_lib.weights import DEFAULTS, find_weights
 
 FRAME_RECIPES = {"fomm": FommRecipe, "tpsmm": TpsmmRecipe}
+PIXEL_RECIPES = {"cvi": CviRecipe}
 MOTION_RECIPES = {
     "vp": VideoPredictionRecipe,
     "fi": FrameInterpolationRecipe,
@@ -86,8 +88,9 @@ def build_recipe(
         size = int(weights.info.get("size", 256))
         recipe = AvdRecipe(config, weights, *_open_both(data, size), device, num_workers)
     else:
-        if kind in FRAME_RECIPES:
-            recipe = FRAME_RECIPES[kind](config, *_open_both(data, config.size), device, num_workers)
+        from_clips = FRAME_RECIPES | PIXEL_RECIPES
+        if kind in from_clips:
+            recipe = from_clips[kind](config, *_open_both(data, config.size), device, num_workers)
         else:
             recipe = _build_motion_recipe(kind, config, data, device, frame_generator)
         if weights is not None:
