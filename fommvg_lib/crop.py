@@ -88,7 +88,7 @@ def find_crop(
     if not faces:
         box = _square(width / 2, height / 2, min(width, height), height, width)
         return box, "no face was found: the centre square is used"
-    return _square_around(faces, height, width), None
+    return square_around(faces, height, width), None
 
 
 def _sample(frames: Iterable[np.ndarray]) -> tuple[list[np.ndarray], float]:
@@ -120,8 +120,14 @@ def _find_faces(samples: list[np.ndarray], scale: float, is_thorough: bool) -> l
     return kept or found
 
 
-def _square_around(faces: list[Face], height: int, width: int) -> CropBox:
-    """Grow the union of faces by what one face needs around it."""
+def square_around(faces: list[Face], height: int, width: int) -> CropBox:
+    """Give one square for the faces of a clip: their union, grown by what a face needs around it.
+
+    Args:
+        faces: where the face is in some of the frames, at least one.
+        height: of the frames in pixels.
+        width: of the same.
+    """
     left, top = min(f.x for f in faces), min(f.y for f in faces)
     right, bottom = max(f.x + f.width for f in faces), max(f.y + f.width for f in faces)
     face = float(np.median([f.width for f in faces]))

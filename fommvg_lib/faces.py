@@ -61,13 +61,16 @@ def find_face(image: np.ndarray, is_thorough: bool = False) -> Face | None:
     Raises:
         InputError: if the file of YuNet's model is not what it should be.
     """
+    return next(iter(find_faces(image, is_thorough)), None)
+
+
+def find_faces(image: np.ndarray, is_thorough: bool = False) -> list[Face]:
+    """Find all faces, the largest first; arguments and errors as for `find_face`."""
     small, scale = shrink(image)
     network = _open_yunet()
     found = _find_by_cascade(small, is_thorough) if network is None else _ask(network, small, is_thorough)
-    if not found:
-        return None
-    x, y, side = max(found, key=lambda box: box[2])
-    return Face(round(x * scale), round(y * scale), round(side * scale))
+    found.sort(key=lambda box: -box[2])
+    return [Face(round(x * scale), round(y * scale), round(side * scale)) for x, y, side in found]
 
 
 def detector_name() -> str:
