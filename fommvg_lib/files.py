@@ -6,11 +6,13 @@ target, flushed, then renamed, so that a file that exists is whole (DESIGN secti
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
+import re
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -53,6 +55,27 @@ def _flush_to_disk(path: Path) -> None:
         os.close(handle)
 
 
+_NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS}
+_WRITERS_WORDS = re.compile(r"\(os error (\d+)\)|requested and \d+ written|when writing image")
+"""Safetensors, NumPy and Pillow say it in words only."""
+
+
+@contextmanager
+def _told(target: Path) -> Iterator[None]:
+    """Turn a full disk, of which libraries speak in many ways, into one line with the target."""
+    try:
+        yield
+    except InputError:
+        raise
+    except Exception as error:
+        words = _WRITERS_WORDS.search(str(error))
+        number = int(words[1]) if words and words[1] else getattr(error, "errno", None)
+        if number not in _NO_ROOM and not (words and words[1] is None):
+            raise
+        reason = os.strerror(number) if number else "the disk takes no more"
+        raise InputError(f"{target}: cannot be written ({reason})") from error
+
+
 @contextmanager
 def atomic_path(target: str | Path) -> Iterator[Path]:
     """Give a temporary path with the target's ending; rename it to `target` when the block ends well.
@@ -64,7 +87,7 @@ def atomic_path(target: str | Path) -> Iterator[Path]:
         A path in the same folder. It is removed if the block raises.
 
     Raises:
-        InputError: if the folder cannot be written to.
+        InputError: if the folder cannot be written to, or the disk is full.
     """
     target = Path(target)
     _prepare_parent(target)
@@ -78,11 +101,12 @@ def atomic_path(target: str | Path) -> Iterator[Path]:
     os.close(handle)
     temporary = Path(name)
     try:
-        yield temporary
-        os.chmod(temporary, 0o666 & ~UMASK)
-        _flush_to_disk(temporary)
-        os.replace(temporary, target)
-        _flush_to_disk(target.parent)
+        with _told(target):
+            yield temporary
+            os.chmod(temporary, 0o666 & ~UMASK)
+            _flush_to_disk(temporary)
+            os.replace(temporary, target)
+            _flush_to_disk(target.parent)
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -97,15 +121,16 @@ def atomic_folder(target: str | Path) -> Iterator[Path]:
     except OSError as error:
         raise InputError(f"{target}: cannot be written ({error.strerror or error})") from error
     try:
-        yield temporary
-        os.chmod(temporary, 0o777 & ~UMASK)
-        for path in [*temporary.rglob("*"), temporary]:
-            _flush_to_disk(path)
-        if target.exists():
-            _replace_folder(temporary, target)
-        else:
-            os.replace(temporary, target)
-        _flush_to_disk(target.parent)
+        with _told(target):
+            yield temporary
+            os.chmod(temporary, 0o777 & ~UMASK)
+            for path in [*temporary.rglob("*"), temporary]:
+                _flush_to_disk(path)
+            if target.exists():
+                _replace_folder(temporary, target)
+            else:
+                os.replace(temporary, target)
+            _flush_to_disk(target.parent)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
 
@@ -125,6 +150,20 @@ def _replace_folder(new: Path, target: Path) -> None:
             aside.rmdir()
         raise
     shutil.rmtree(aside)
+
+
+def remove_leftovers_of(targets: Iterable[Path]) -> None:
+    """Remove what a killed process began to write under these targets' names, and nothing else beside them.
+
+    Other processes may be writing other targets in the same folders.
+    """
+    stems: dict[Path, set[str]] = {}
+    for target in targets:
+        stems.setdefault(target.parent, set()).add(target.stem)
+    for folder, own in stems.items():
+        for path in folder.glob(f".*.{PARTIAL}*") if folder.is_dir() else ():
+            if path.name[1:].rsplit(f".{PARTIAL}", 1)[0] in own:
+                path.unlink(missing_ok=True)
 
 
 def remove_leftovers(folder: str | Path) -> None:

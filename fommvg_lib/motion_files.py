@@ -12,11 +12,11 @@ from pathlib import Path
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 
 from fommvg_lib.files import InputError, atomic_path
 from fommvg_lib.jacobian import jacobian_path
 from fommvg_lib.motion import Motion
+from fommvg_lib.tensor_files import write_tensors
 
 SUFFIX = ".safetensors"
 _TEXT_FIELDS = ("fps", "frame_size", "name", "clip_hash", "weights_hash")
@@ -56,7 +56,7 @@ class MotionClip:
 
 
 def save_motion(path: str | Path, clip: MotionClip) -> None:
-    """Write a clip's motion, whole or not at all.
+    """Write a clip's motion, whole or not at all; the same motion always gives the same bytes.
 
     Raises:
         InputError: if the file cannot be written.
@@ -73,7 +73,7 @@ def save_motion(path: str | Path, clip: MotionClip) -> None:
         "weights_hash": clip.weights_hash,
     }
     with atomic_path(path) as temporary:
-        save_file(tensors, temporary, metadata)
+        write_tensors(temporary, tensors, metadata)
 
 
 def load_motion(path: str | Path) -> MotionClip:

@@ -96,9 +96,9 @@ def test_write_that_the_system_refuses_leaves_what_was_there(tmp_path, monkeypat
         (folder / "part").write_text("old")
     with monkeypatch.context() as patch:
         patch.setattr(os, failing, refuse)
-        with pytest.raises(OSError, match="No space left"):
+        with pytest.raises(InputError, match="No space left"):
             write_text(tmp_path / "a.txt", "new")
-        with pytest.raises(OSError, match="No space left"), atomic_folder(tmp_path / "b") as folder:
+        with pytest.raises(InputError, match="No space left"), atomic_folder(tmp_path / "b") as folder:
             (folder / "part").write_text("new")
     assert (tmp_path / "a.txt").read_text() == (tmp_path / "b" / "part").read_text() == "old"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.txt", "b"]

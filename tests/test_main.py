@@ -283,16 +283,6 @@ def test_extract_mirrors_the_tree_and_does_only_what_is_missing(tiny_weights, tm
     assert_refused(run(capsys, *pca, "--components", "61"), "61")
 
 
-def test_shards_share_the_work(tiny_weights, tmp_path, capsys):
-    for index in range(3):
-        write_video(tmp_path / "in" / f"{index}.mp4", render_clip(0, 0, num_frames=3).frames, 25)
-    for part in ("0/2", "1/2"):
-        words = ("--videos", tmp_path / "in", "--out", tmp_path / part[0], "--shard", part)
-        assert run(capsys, "extract", *words, "--weights", tiny_weights)[0] == 0
-    assert sorted(p.stem for p in (tmp_path / "0").iterdir()) == ["0", "2"]
-    assert sorted(p.stem for p in (tmp_path / "1").iterdir()) == ["1"]
-
-
 def test_reconstruct_writes_videos_frames_and_figures(tiny_weights, tmp_path, capsys):
     for split in ("train", "test"):
         write_video(tmp_path / "data" / split / "7#0.mp4", render_clip(0, 0, num_frames=5).frames, 25)
@@ -324,6 +314,16 @@ def test_wrong_usage_is_one_line_and_status_2(capsys, words):
 
 
 def test_every_command_explains_itself(capsys):
-    for command in ("animate", "predict", "interpolate", "extract", "pca", "reconstruct", "train", "course"):
+    for command in (
+        "animate",
+        "predict",
+        "interpolate",
+        "extract",
+        "merge",
+        "pca",
+        "reconstruct",
+        "train",
+        "course",
+    ):
         status, out, _ = run(capsys, command, "--help")
         assert status == 0 and "--out" in out

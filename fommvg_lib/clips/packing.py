@@ -17,11 +17,10 @@ import numpy as np
 
 from fommvg_lib.clips.layout import PARTS, clip_name, list_clips
 from fommvg_lib.clips.packed import FRAMES, INDEX, PackedClip, PackIndex, is_packed, read_index
-from fommvg_lib.clips.reading import ClipReader, open_reader, read_squares
+from fommvg_lib.clips.reading import ClipReader, hash_clip, open_reader, read_squares
 from fommvg_lib.files import InputError, atomic_folder, sha256
 from fommvg_lib.tables import rows_as_csv
 from fommvg_lib.video_io import FrameReader
-from fommvg_lib.video_io.folder import list_frames
 
 REJECTED = "rejected.csv"
 _BATCH = 16
@@ -113,13 +112,10 @@ def find_sources(root: Path) -> list[Source]:
 
 
 def _hashed(source: Source) -> Source:
-    files = list_frames(source.path) if source.path.is_dir() else [source.path]
     try:
-        digests = [sha256(file) for file in files]
-    except OSError as error:
-        return replace(source, reason=f"{source.path}: cannot be read ({error.strerror or error})")
-    digest = hashlib.sha256("".join(digests).encode()).hexdigest() if len(digests) > 1 else digests[0]
-    return replace(source, hash=digest)
+        return replace(source, hash=hash_clip(source.path))
+    except InputError as error:
+        return replace(source, reason=str(error))
 
 
 def _hash_of(sources: list[Source]) -> str:

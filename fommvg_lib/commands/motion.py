@@ -1,4 +1,4 @@
-"""`fommvg extract`, `pca` and `reconstruct`: from clips to motion, and back."""
+"""`fommvg extract`, `merge`, `pca` and `reconstruct`: from clips to motion, and back."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from fommvg_lib.files import InputError
 
 
 def add_parser(commands: argparse._SubParsersAction) -> None:
-    """Describe the three commands' options."""
+    """Describe the four commands' options."""
     extract = commands.add_parser("extract", help="keypoints of clips, one motion file each")
     extract.add_argument("--videos", required=True, help="folder of clips, or one clip")
     extract.add_argument("--out", required=True, help="folder for the motion files")
@@ -21,6 +21,12 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
     extract.add_argument("--overwrite", action="store_true", help="make files again that are there")
     options.add_json_option(extract)
     extract.set_defaults(run=run_extract)
+
+    merge = commands.add_parser("merge", help="join what shards of extract made, checked")
+    merge.add_argument("--shards", required=True, nargs="+", help="folders that the shards wrote to")
+    merge.add_argument("--out", required=True, help="folder for the motion files; may be the shards' own")
+    options.add_json_option(merge)
+    merge.set_defaults(run=run_merge)
 
     pca = commands.add_parser("pca", help="principal directions of frame-to-frame motion")
     pca.add_argument("--motion", required=True, help="folder of motion files")
@@ -58,6 +64,18 @@ def run_extract(args: argparse.Namespace) -> None:
         report.wrote(path)
     report.set(written_now=len(result.written), already_there=len(result.present))
     report.set(rejected=result.rejected or "none")
+    report.show()
+
+
+def run_merge(args: argparse.Namespace) -> None:
+    """Join shards."""
+    from fommvg_lib.motion_shards import merge_shards
+
+    report = options.Report(args)
+    files, rejected = merge_shards(args.shards, args.out)
+    for path in files:
+        report.wrote(path)
+    report.set(rejected=rejected or "none")
     report.show()
 
 

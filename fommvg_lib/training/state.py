@@ -91,7 +91,8 @@ def told(folder: Path, target: Path) -> Iterator[None]:
     try:
         yield
     except (OSError, SafetensorError, InputError) as error:
-        reason = getattr(error, "strerror", None) or error
+        reasons = (getattr(one, "strerror", None) for one in (error, error.__cause__))
+        reason = next(filter(None, reasons), error)
         whole = [int(path.name) for path in stored_states(folder) if path != target]
         left = f"the checkpoint after step {whole[-1]} is intact" if whole else "there is no checkpoint yet"
         hint = ", --resume goes on from there" if whole else ""

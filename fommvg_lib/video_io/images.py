@@ -7,6 +7,7 @@ profiles are not applied. Floating-point pictures are refused.
 
 from __future__ import annotations
 
+import io
 import warnings
 from pathlib import Path
 
@@ -126,15 +127,18 @@ def write_image(path: str | Path, image: np.ndarray, quality: int = 95) -> None:
         quality: of a jpg, 1 to 100.
 
     Raises:
-        InputError: for another ending, or a folder that cannot be written to.
+        InputError: for another ending, a folder that cannot be written to, or a full disk.
         ValueError: if `image` is not uint8 (H, W, 3).
     """
     path = Path(path)
     if path.suffix.lower() not in (".png", ".jpg", ".jpeg"):
         raise InputError(f"{path}: pictures are written as .png or .jpg")
     check_frame(image)
+    encoded = io.BytesIO()  # written to a file by Pillow, a jpg on a full disk is cut off without an error
+    kind = "PNG" if path.suffix.lower() == ".png" else "JPEG"
+    Image.fromarray(image).save(encoded, kind, quality=quality, subsampling=0)
     with atomic_path(path) as temporary:
-        Image.fromarray(image).save(temporary, quality=quality, subsampling=0)
+        temporary.write_bytes(encoded.getbuffer())
 
 
 def check_frame(frame: np.ndarray) -> None:
