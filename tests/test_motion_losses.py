@@ -8,6 +8,7 @@ import torch
 from fommvg_lib.motion_losses import (
     active_steps,
     best_of,
+    energy_score,
     gradient_penalty,
     lag_moments,
     moment_matching,
@@ -52,6 +53,38 @@ def test_legacy_moment_term_pulls_the_variance_to_the_deviation():
         moment_matching(torch.zeros(1), torch.tensor([v]), stdev, "legacy") for v in (0.0009, 0.03, 0.06)
     ]
     assert values[1] < values[0] and values[1] < values[2] and values[1] == pytest.approx(0, abs=1e-7)
+
+
+def test_energy_score_of_single_numbers_is_the_known_formula():
+    a, b, x = (torch.tensor(v).double().reshape(1, 1, 1) for v in (1.0, 3.0, -2.0))
+    assert energy_score(a, b, x).item() == pytest.approx(3 * 0.5 * (3 + 5 - 2))
+
+
+def test_energy_score_is_smallest_where_samples_are_drawn_as_the_real_ones_are():
+    real = normal(4000, 3, 2)
+
+    def score(spread, shift=0.0):
+        first, second = (spread * normal(4000, 3, 2, seed=s) + shift for s in (1, 2))
+        return energy_score(first, second, real).item()
+
+    assert score(1.0) < min(score(0.0), score(0.5), score(1.6), score(1.0, shift=0.5))
+
+
+def test_energy_score_pulls_equal_samples_apart():
+    sample = torch.zeros(1, 4, 2, dtype=torch.float64)
+    first = sample.clone().requires_grad_()
+    energy_score(first + 1e-3, sample - 1e-3, sample).backward()
+    together = energy_score(sample, sample, normal(64, 4, 2)).item()
+    first_apart, second_apart = normal(64, 4, 2, seed=1), normal(64, 4, 2, seed=2)
+    assert first.grad.isfinite().all()
+    assert energy_score(first_apart, second_apart, normal(64, 4, 2)).item() < together
+
+
+def test_energy_score_of_equal_windows_is_zero_and_has_a_finite_gradient():
+    window = normal(2, 4, 3).requires_grad_()
+    score = energy_score(window, window, window.detach())
+    score.backward()
+    assert score.item() == pytest.approx(0, abs=1e-9) and window.grad.isfinite().all()
 
 
 def test_unknown_moment_form_raises():

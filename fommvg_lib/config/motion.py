@@ -84,6 +84,11 @@ class VideoPredictionConfig(Config, Corrections):
     """Longest window of a step, in frames; default form only (our choice: what is generated at use)."""
     moment_lags: tuple[int, ...] = (0, 1, 2, 4, 8, 16, 32)
     """Frames over which moments of the motion are matched, 0 for second differences; default form only."""
+    weight_score: float = 0.0
+    """Weight of the energy score of two samples against the real window, summed over places, velocities and
+    accelerations in units of their size; default form only (our choice)."""
+    weight_critic: float = 1.0
+    """Weight of the critic in the generator's loss; 0: no critic; default form only (published: 1)."""
     critic_width: int = 64
     """Channels of the temporal critic; default form only."""
     weight_penalty: float = 1.0
@@ -125,7 +130,9 @@ class VideoPredictionConfig(Config, Corrections):
         )
         positive += ("noise_dim", "hidden_dim", "num_layers", "num_components", "d_update_epoch")
         positive += ("critic_width", "penalty_every")
-        check_trained_pair(self, positive, ("weight_moments", "weight_penalty"))
+        check_trained_pair(
+            self, positive, ("weight_moments", "weight_penalty", "weight_score", "weight_critic")
+        )
         if not 0 <= self.avd_share <= 1:
             raise ValueError(f"avd_share must be in [0, 1], got {self.avd_share}")
         self._check_critic()
@@ -205,6 +212,11 @@ class FrameInterpolationConfig(Config, Corrections):
     """Weight of moment matching against the real windows of the step; default form only."""
     moment_lags: tuple[int, ...] = (0, 1, 2, 4, 8, 16)
     """Frames over which moments of the motion are matched, 0 for second differences; default form only."""
+    weight_score: float = 0.0
+    """Weight of the energy score of the first two samples against the real window, summed over places,
+    velocities and accelerations in units of their size; default form only (our choice)."""
+    weight_critic: float = 1.0
+    """Weight of the critic in the generator's loss; 0: no critic; default form only (published: 1)."""
     weight_best: float = 1.0
     """Weight of the L1 of the best of several samples, in units of spread; default form only (our choice)."""
     num_candidates: int = 5
@@ -250,4 +262,6 @@ class FrameInterpolationConfig(Config, Corrections):
         positive += ("noise_dim", "hidden_dim", "num_components", "d_update_epoch")
         positive += ("critic_width", "penalty_every", "num_candidates")
         not_negative = ("weight_moments", "weight_penalty", "weight_lm", "weight_recons", "weight_recovery")
-        check_trained_pair(self, positive, (*not_negative, "weight_best"))
+        check_trained_pair(self, positive, (*not_negative, "weight_best", "weight_score", "weight_critic"))
+        if self.weight_score > 0 and self.num_candidates < 2:
+            raise ValueError(f"weight_score needs num_candidates of at least 2, got {self.num_candidates}")

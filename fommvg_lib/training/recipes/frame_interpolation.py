@@ -136,7 +136,8 @@ class FrameInterpolationRecipe(BetweenRecipe):
             losses = self._legacy_generator_losses, self._legacy_critic_losses
         else:
             losses = self._generator_losses, self._critic_losses
-        return [Phase(("generator",), losses[0]), Phase(("critic",), losses[1])]
+        phases = [Phase(("generator",), losses[0]), Phase(("critic",), losses[1])]
+        return phases if self.is_legacy or self.config.weight_critic else phases[:1]
 
     def _generator_losses(self, batch: Batch, step: int, share: Share) -> Losses:
         config, critic = self.config, self.networks["critic"]
@@ -151,12 +152,17 @@ class FrameInterpolationRecipe(BetweenRecipe):
         fake, driven = candidates[0], noise[0]
         batch |= {"condition": condition, "start": start, "real": real, "fake": fake.detach()}
         terms = {
-            "loss_G": lsgan_generator(critic(*self._scored(fake, start, step))),
             "loss_moments": self._moment_loss(candidates.flatten(0, 1), real),
             "loss_recovery": noise_recovery(self.networks["recover"](self.features(fake)), driven[:, 1:-1]),
             "loss_best": best_of(candidates / self.features.place, real / self.features.place),
         }
-        weights = (1.0, config.weight_moments, config.weight_recovery, config.weight_best)
+        weights = [config.weight_moments, config.weight_recovery, config.weight_best]
+        if config.weight_score:
+            terms["loss_score"] = self.features.score(candidates[0], candidates[1], real)
+            weights.append(config.weight_score)
+        if config.weight_critic:
+            terms["loss_G"] = lsgan_generator(critic(*self._scored(fake, start, step)))
+            weights.append(config.weight_critic)
         return Losses.of(sum(w * term for w, term in zip(weights, terms.values(), strict=True)), terms)
 
     def _critic_losses(self, batch: Batch, step: int, share: Share) -> Losses:

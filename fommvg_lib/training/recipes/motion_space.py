@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from fommvg_lib.motion_generator.scaling import MotionScaling
-from fommvg_lib.motion_losses import gradient_penalty, lag_moments, lsgan_discriminator
+from fommvg_lib.motion_losses import energy_score, gradient_penalty, lag_moments, lsgan_discriminator
 from fommvg_lib.packed_motion import PackedMotion
 from fommvg_lib.pca import fit_residual_pca
 
@@ -71,14 +71,19 @@ class MotionFeatures(nn.Module):
 
     def forward(self, path: Tensor) -> Tensor:
         """Give (B, T - 2, 3C)."""
+        place, velocity, acceleration = self.parts(path)
+        return torch.cat([place[:, :-1], velocity[:, 1:], acceleration], dim=-1)
+
+    def parts(self, path: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Give places from frame 1 on, velocities (both B, T - 1, C) and accelerations (B, T - 2, C)."""
         velocity = path.diff(dim=1)
-        acceleration = velocity.diff(dim=1)
-        parts = [
-            path[:, 1:-1] / self.place,
-            velocity[:, 1:] / self.velocity,
-            acceleration / self.acceleration,
-        ]
-        return torch.cat(parts, dim=-1)
+        acceleration = velocity.diff(dim=1) / self.acceleration
+        return path[:, 1:] / self.place, velocity / self.velocity, acceleration
+
+    def score(self, first: Tensor, second: Tensor, real: Tensor) -> Tensor:
+        """Give the energy score of two samples against real windows, all (B, T, C), summed over the parts."""
+        seen = zip(*(self.parts(path) for path in (first, second, real)), strict=True)
+        return sum(energy_score(*part) for part in seen)
 
 
 class DifferenceFeatures(nn.Module):

@@ -1,11 +1,11 @@
 """Training video prediction.
 
-A step, in the published order: generator on LSGAN and moment matching; then new noise from the updated
-generator, and the critic. Default form: windows of changing length, each conditioned on its own first
-frame, which the critic sees beside a stretch of motion (conditional realism). Legacy form: see
-`published_prediction.py`. Single choices of either can be exchanged (`config/corrections.py`). In both, real
-motion may be that of borrowed identities (`borrowed_identity.py`); in the legacy form x_0 stays as it is, as
-published.
+A step, in the published order: generator on LSGAN and moment matching, in the default form also on the energy
+score of two samples; then new noise from the updated generator, and the critic. Default form: windows of
+changing length, each conditioned on its own first frame, which the critic sees beside a stretch of motion
+(conditional realism). Legacy form: see `published_prediction.py`. Single choices of either can be exchanged
+(`config/corrections.py`). In both, real motion may be that of borrowed identities (`borrowed_identity.py`);
+in the legacy form x_0 stays as it is, as published.
 """
 
 from __future__ import annotations
@@ -171,7 +171,8 @@ class VideoPredictionRecipe(PublishedPredictionSteps):
             losses = self.published_generator_losses, self.published_critic_losses
         else:
             losses = self._generator_losses, self._critic_losses
-        return [Phase(("generator",), losses[0]), Phase(("critic",), losses[1])]
+        phases = [Phase(("generator",), losses[0]), Phase(("critic",), losses[1])]
+        return phases if self.is_legacy or self.config.weight_critic else phases[:1]
 
     def _start(self, batch: Batch, condition: Tensor) -> Tensor:
         """Give the condition (B, D) that the generator starts from: the real windows' own, or another."""
@@ -192,12 +193,21 @@ class VideoPredictionRecipe(PublishedPredictionSteps):
         condition, real = self._real_path(self.seen_windows(batch))
         start = self._start(batch, condition)
         batch |= {"real": real, "condition": condition, "start": start}
-        noise = self.randn(step, STREAM_NOISE, share, *real.shape[:2], self.config.noise_dim)
-        fake = self.model.network(start, noise)
-        moments = self._moment_loss(fake)
-        loss = lsgan_generator(self.networks["critic"](self._scored(fake, step), self.known_to_critic(start)))
-        total = loss + self.config.weight_moments * moments
-        return Losses.of(total, {"loss_G": loss, "loss_moments": moments})
+        count = 2 if self.config.weight_score else 1
+        shape = count, *real.shape[:2], self.config.noise_dim
+        noise = self.randn(step, STREAM_NOISE, share, *shape, dim=1)
+        fake = self.model.network(start.repeat(count, 1), noise.flatten(0, 1))
+        terms = {"loss_moments": self._moment_loss(fake)}
+        total = self.config.weight_moments * terms["loss_moments"]
+        first = fake[: len(real)]
+        if self.config.weight_score:
+            terms["loss_score"] = self.features.score(first, fake[len(real) :], real)
+            total = total + self.config.weight_score * terms["loss_score"]
+        if self.config.weight_critic:
+            scores = self.networks["critic"](self._scored(first, step), self.known_to_critic(start))
+            terms["loss_G"] = lsgan_generator(scores)
+            total = total + self.config.weight_critic * terms["loss_G"]
+        return Losses.of(total, terms)
 
     def _critic_losses(self, batch: Batch, step: int, share: Share) -> Losses:
         config, real = self.config, batch["real"]

@@ -27,8 +27,9 @@ RECIPES = {
 each_form = pytest.mark.parametrize("kind,form", [(k, f) for k in RECIPES for f in ("default", "legacy")])
 CHOICES = [
     *((kind, "default", change) for kind in RECIPES for change in (
-        {"start": "random"}, {"critic_condition": "none"}, {"critic_steps": "curriculum"}, {"is_scaled": False},
-        {"moments": "legacy"},
+        {"start": "random"}, {"critic_condition": "none"}, {"critic_steps": "curriculum"},
+        {"is_scaled": False},
+        {"moments": "legacy"}, {"weight_score": 1.0},
     )),
     *((kind, "legacy", change) for kind in RECIPES for change in ({"start": "own"}, {"critic_steps": "all"})),
     *(("vp", form, {"critic_span": 3, "critic_condition": condition})
@@ -177,6 +178,24 @@ def test_curriculum_shows_the_critic_one_score_more_each_epoch():
         shown = [recipe._scored(path, step).shape[1] for step in (0, 3, 4, 8)]
         assert shown == [count + (span or 1) - 1 for count in (1, 1, 2, 3)]
         assert critic(recipe._scored(path, 0), known).shape == (2, 1)
+
+
+@pytest.mark.parametrize("kind", RECIPES)
+def test_without_weight_there_is_no_critic_to_train(kind):
+    recipe = build(kind, weight_critic=0.0, weight_score=1.0)
+    before = weights(recipe)
+    terms = run(recipe, 0, 2)
+    moved = {name for name, value in weights(recipe).items() if not torch.equal(before[name], value)}
+    assert moved and not any(name.startswith("critic") for name in moved)
+    assert "loss_score" in terms[0] and not any("loss_D" in name or name == "loss_G" for name in terms[0])
+
+
+def test_the_energy_score_alone_brings_vp_motion_nearer():
+    changes = {"learning_rate_generator": 3e-3, "num_epochs": 10, "epoch_size": 8, "beta1": 0.5}
+    recipe = build("vp", weight_critic=0.0, weight_moments=0.0, weight_score=1.0, **changes)
+    terms = run(recipe, 0, 60)
+    first, last = (sum(row["loss_score"] for row in rows) for rows in (terms[:10], terms[-10:]))
+    assert last < 0.9 * first
 
 
 def test_an_unscaled_space_keeps_its_units():
