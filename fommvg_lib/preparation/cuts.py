@@ -2,7 +2,8 @@
 
 Frames are compared as thumbnails of 32 x 24 cells. At a cut their mean colour difference is large, and far
 larger than it was from frame to frame just before; mere fast motion fails the second condition, a slow change
-of light the first. Fades and dissolves are not found: nothing in them is sudden.
+of light the first. A shot has five frames or more: what is usual must be seen first. Fades and dissolves are
+not found: nothing in them is sudden.
 """
 
 from __future__ import annotations
@@ -16,7 +17,8 @@ from PIL import Image
 _CELLS = (32, 24)
 _LEAST = 0.08  # mean absolute difference of values in [0, 1]
 _TIMES_USUAL = 4.0
-_MEMORY = 12  # frames that say what is usual
+_MEMORY = 12  # differences that say what is usual
+_SHORTEST = 5  # frames of a shot
 
 
 class ShotBoundaries:
@@ -35,8 +37,8 @@ class ShotBoundaries:
             return False
         difference = float(np.abs(cells - self._last).mean())
         self._last = cells
-        usual = float(np.median(self._usual)) if self._usual else 0.0
-        is_cut = difference > max(_LEAST, _TIMES_USUAL * usual)
+        knows_usual = len(self._usual) >= _SHORTEST - 1
+        is_cut = knows_usual and difference > max(_LEAST, _TIMES_USUAL * float(np.median(self._usual)))
         if is_cut:
             self._usual.clear()
         else:

@@ -160,8 +160,8 @@ def test_false_alarms_make_no_track():
 def test_a_new_shot_begins_a_new_track():
     face = Face(2, 5, 20)
     dark, bright = np.zeros((40, 60, 3), np.uint8), np.full((40, 60, 3), 220, np.uint8)
-    tracks = find_tracks([dark] * 4 + [bright] * 3, step=2, detect=lambda frame: [face])
-    assert [(track.first, track.stop) for track in tracks] == [(0, 4), (4, 7)]
+    tracks = find_tracks([dark] * 6 + [bright] * 3, step=2, detect=lambda frame: [face])
+    assert [(track.first, track.stop) for track in tracks] == [(0, 6), (6, 9)]
 
 
 @given(st.text(max_size=300))

@@ -1,0 +1,102 @@
+"""Make a clip folder of VoxCeleb, or of talking heads laid out like it, from videos that you have.
+
+    python data_prep/vox.py --videos youtube-vox --metadata vox-metadata.csv --out data/vox
+    python data_prep/vox.py --videos vox2/mp4 --out data/vox
+
+Source: (1) with --metadata, the table vox-metadata.csv of github.com/AliaksandrSiarohin/video-preprocessing
+and YouTube videos named <video_id>.mp4; (2) without, videos as idNNNNN/<video>/<utterance>.mp4, the layout
+that VoxCeleb's authors give out (www.robots.ox.ac.uk/~vgg/data/voxceleb). This command downloads nothing:
+most of the videos are gone, and YouTube's terms do not allow it. What the table names and you lack is
+listed in rejected.csv.
+
+Terms: VoxCeleb's metadata is under CC BY 4.0, the videos belong to those who uploaded them. They show real
+people who did not agree to be animated: keep to research on your own machine, and label what you make.
+
+Clips are named id#video#.... With the table its partition decides the split; else a folder named dev, train
+or test on the way to the file does, else the speaker: id10270 to id10309 are VoxCeleb1's test speakers.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from fommvg_lib.commands.options import positive_int
+from fommvg_lib.commands.preparation import (
+    Found,
+    add_clip_options,
+    form_of,
+    make_sources,
+    preparation_parser,
+    run,
+    table_sources,
+)
+from fommvg_lib.preparation import Source, VideoRecipe, find_videos, safe_name
+from fommvg_lib.preparation.published_boxes import PublishedBoxes
+from fommvg_lib.preparation.sources import key_of, stem_of
+
+SPEAKER = re.compile(r"id\d{5}$")
+TEST_SPEAKERS = range(10270, 10310)
+FOLDERS = {"dev": "train", "train": "train", "test": "test"}
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Describe the options."""
+    parser = preparation_parser("vox.py", __doc__)
+    parser.add_argument("--videos", required=True, help="folder of videos, in one of the two layouts")
+    parser.add_argument("--metadata", help="vox-metadata.csv: take its boxes instead of looking for faces")
+    squares = "with --metadata: grow a box to a square, or squeeze it as the release does (square)"
+    parser.add_argument("--boxes", choices=("square", "stretch"), default="square", help=squares)
+    parser.add_argument("--min-box", type=int, default=0, help="narrower boxes, in pixels, are left out (0)")
+    parser.add_argument("--step", type=positive_int, default=5, help="look for faces in every n-th frame (5)")
+    add_clip_options(parser, min_frames=64, max_frames=1024)
+    return parser
+
+
+def plan(args: argparse.Namespace) -> tuple[Sequence[Source], VideoRecipe]:
+    """Find the videos."""
+    root = Path(args.videos)
+    if args.metadata:
+        recipe = PublishedBoxes(form_of(args), fps=args.fps, min_box=args.min_box, boxes=args.boxes)
+        return table_sources(Path(args.metadata), root), recipe
+    recipe = VideoRecipe(
+        form_of(args),
+        crop="face",
+        fps=args.fps,
+        folder_fps=args.folder_fps,
+        min_frames=args.min_frames,
+        max_frames=args.max_frames,
+        splits_shots=True,
+        min_box=args.min_box,
+        step=args.step,
+    )
+    args.test_identities, args.test_share, args.seed = None, 0.0, 0
+    return make_sources(args, root, _find(root, Path(args.out))), recipe
+
+
+def _find(root: Path, out: Path) -> Iterator[Found]:
+    for path in find_videos(root, skip=out):
+        folders = key_of(path, root).split("/")[:-1]
+        place = next((k for k, name in enumerate(folders) if SPEAKER.match(name)), None)
+        if place is None:
+            yield Found(
+                path, safe_name(stem_of(path)), "train", fault="lies in no folder of a speaker, idNNNNN"
+            )
+            continue
+        speaker = folders[place]
+        given = next((FOLDERS[name] for name in folders[:place] if name in FOLDERS), None)
+        by_speaker = "test" if int(speaker[2:]) in TEST_SPEAKERS else "train"
+        rest = "#".join([*folders[place + 1 :], stem_of(path)])
+        yield Found(path, safe_name(f"{speaker}#{rest}"), given or by_speaker)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Prepare the set; give the exit status."""
+    return run(build_parser(), plan, argv)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
