@@ -62,6 +62,8 @@ def check_trained_pair(config: Any, positive: tuple[str, ...], not_negative: tup
         raise ValueError(f"max_seq_len must be at least 3, got {config.max_seq_len}")
     if not config.moment_lags or min(config.moment_lags) not in (0, 1):
         raise ValueError(f"moment_lags must begin at 0 or 1, got {config.moment_lags}")
+    if any(not frames >= 0 for frames in config.noise_memory):
+        raise ValueError(f"noise_memory must be times of at least 0 frames, got {config.noise_memory}")
     _check_corrections(config)
 
 

@@ -54,6 +54,9 @@ class VideoPredictionConfig(Config, Corrections):
     """Width of the LSTM (published: 32, whatever the command line says)."""
     num_layers: int = 1
     """LSTM layers; default form only."""
+    noise_memory: tuple[float, ...] = ()
+    """Time constants in frames, dealt out to the channels of the noise; none: white (published); default form
+    only."""
     num_components: int = 30
     """Principal components of residual motion (published); at most D are kept."""
     weight_moments: float = 0.5
@@ -181,6 +184,9 @@ class FrameInterpolationConfig(Config, Corrections):
     """Noise per frame (published)."""
     hidden_dim: int = 100
     """Width of each LSTM (published)."""
+    noise_memory: tuple[float, ...] = ()
+    """Time constants in frames, dealt out to the channels of the noise; none: white (published); default form
+    only."""
     num_components: int = 30
     """Principal components in which the departure from the straight path is made; default form only."""
     weight_lm: float = 10.0

@@ -7,6 +7,8 @@ raw in and out.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
@@ -29,6 +31,7 @@ class FrameInterpolation(StoredGenerator):
         num_components: C, principal components of the departure; the legacy form has none.
         fps: frame rate of what it learned.
         frame_generator_hash: of the frame generator whose motion it learned.
+        noise_memory: frames that noise channels remember (`NoiseMemory`); none: white, as in the legacy form.
 
     Attributes:
         share_touched: after `complete`, the share of generated keypoints that were brought back into range.
@@ -46,6 +49,7 @@ class FrameInterpolation(StoredGenerator):
         num_components: int = 30,
         fps: float | None = None,
         frame_generator_hash: str | None = None,
+        noise_memory: Sequence[float] = (),
     ) -> None:
         super().__init__()
         if form not in FORMS:
@@ -55,12 +59,12 @@ class FrameInterpolation(StoredGenerator):
         self.share_touched = 0.0
         self.sizes = {
             "num_dims": num_dims, "num_kp": num_kp, "form": form, "noise_dim": noise_dim,
-            "hidden_dim": hidden_dim, "num_components": num_components,
+            "hidden_dim": hidden_dim, "num_components": num_components, "noise_memory": list(noise_memory),
         }  # fmt: skip
         if form == "legacy":
             self.network = PublishedInterpolation(num_dims, num_kp, noise_dim, hidden_dim)
             return
-        self.network = InterpolationNetwork(num_dims, num_components, noise_dim, hidden_dim)
+        self.network = InterpolationNetwork(num_dims, num_components, noise_dim, hidden_dim, noise_memory)
         self.scaling = MotionScaling(num_dims, num_kp)
         self.register_buffer("basis", torch.zeros(num_components, num_dims))
 

@@ -7,10 +7,13 @@ coefficients of a displacement which is zero at every known frame by constructio
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 
 from fommvg_lib.motion_generator.clamped import clamped_differences, clamped_path
+from fommvg_lib.motion_generator.noise_memory import NoiseMemory
 
 SLOPE = 0.2
 
@@ -106,20 +109,29 @@ class PredictionNetwork(nn.Module):
     """VP, corrected: coefficients of the displacement from frame 0 as g(h_t) - g(h_0).
 
     The states h_t of an LSTM are bounded, so the displacement is: it cannot drift out; and it is driven by
-    noise at every step, so it cannot freeze. The start state depends on frame 0 and on noise of its own.
+    noise at every step, so it cannot freeze. The start state depends on frame 0 and on noise of its own. With
+    time constants in `noise_memory` the noise is not white (`NoiseMemory`).
     """
 
     def __init__(
-        self, num_dims: int, num_components: int, noise_dim: int, hidden_dim: int, num_layers: int
+        self,
+        num_dims: int,
+        num_components: int,
+        noise_dim: int,
+        hidden_dim: int,
+        num_layers: int,
+        noise_memory: Sequence[float] = (),
     ) -> None:
         super().__init__()
         self.noise_dim, self.num_layers = noise_dim, num_layers
+        self.memory = NoiseMemory(noise_dim, noise_memory) if noise_memory else nn.Identity()
         self.encode = MLP(num_dims + noise_dim, 2 * hidden_dim, 2 * hidden_dim * num_layers)
         self.rnn = nn.LSTM(noise_dim, hidden_dim, num_layers, batch_first=True)
         self.decode = MLP(hidden_dim, 2 * hidden_dim, num_components, 2)
 
     def forward(self, condition: Tensor, noise: Tensor) -> Tensor:
         """Give coefficients (B, T, C), zero at frame 0, for frame 0 (B, D) and noise (B, T, n)."""
+        noise = self.memory(noise)
         encoded = self.encode(torch.cat([condition, noise[:, 0]], dim=-1))
         hidden, cell = encoded.unflatten(-1, (2, self.num_layers, -1)).permute(1, 2, 0, 3).contiguous()
         states, _ = self.rnn(noise[:, 1:], (hidden.tanh(), cell))
@@ -132,11 +144,20 @@ class InterpolationNetwork(nn.Module):
 
     Two LSTMs run from the two ends over the same noise; their output g_t less the straight path between
     g_0 and g_{T-1} is the departure, which therefore vanishes at the ends and behaves alike everywhere else.
+    With time constants in `noise_memory` the noise is not white (`NoiseMemory`).
     """
 
-    def __init__(self, num_dims: int, num_components: int, noise_dim: int, hidden_dim: int) -> None:
+    def __init__(
+        self,
+        num_dims: int,
+        num_components: int,
+        noise_dim: int,
+        hidden_dim: int,
+        noise_memory: Sequence[float] = (),
+    ) -> None:
         super().__init__()
         self.noise_dim = noise_dim
+        self.memory = NoiseMemory(noise_dim, noise_memory) if noise_memory else nn.Identity()
         self.encode = MLP(2 * num_dims + 1, 2 * hidden_dim, 4 * hidden_dim)
         self.ahead = nn.LSTM(noise_dim + 2, hidden_dim, batch_first=True)
         self.back = nn.LSTM(noise_dim + 2, hidden_dim, batch_first=True)
@@ -144,7 +165,7 @@ class InterpolationNetwork(nn.Module):
 
     def forward(self, condition: Tensor, noise: Tensor) -> Tensor:
         """Give coefficients (B, T, C) for both ends (B, 2D) and noise (B, T, n) for all T frames."""
-        batch, num_frames = noise.shape[:2]
+        noise, (batch, num_frames) = self.memory(noise), noise.shape[:2]
         fraction = torch.linspace(0, 1, num_frames, device=noise.device, dtype=noise.dtype)
         pace = torch.full_like(fraction, 10.0 / num_frames)  # how much of the way a frame goes
         clock = torch.stack([fraction, pace], dim=-1).expand(batch, -1, -1)  # (B, T, 2)

@@ -7,7 +7,7 @@ raw in and out.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor
@@ -33,6 +33,7 @@ class VideoPrediction(StoredGenerator):
         num_layers: LSTM layers; the legacy form has one.
         fps: frame rate of what it learned.
         frame_generator_hash: of the frame generator whose motion it learned.
+        noise_memory: frames that noise channels remember (`NoiseMemory`); none: white, as in the legacy form.
 
     Attributes:
         share_touched: after `complete`, the share of generated keypoints that were brought back into range.
@@ -51,6 +52,7 @@ class VideoPrediction(StoredGenerator):
         num_layers: int = 1,
         fps: float | None = None,
         frame_generator_hash: str | None = None,
+        noise_memory: Sequence[float] = (),
     ) -> None:
         super().__init__()
         if form not in FORMS:
@@ -61,11 +63,14 @@ class VideoPrediction(StoredGenerator):
         self.sizes = {
             "num_dims": num_dims, "num_kp": num_kp, "form": form, "noise_dim": noise_dim,
             "hidden_dim": hidden_dim, "num_components": num_components, "num_layers": num_layers,
+            "noise_memory": list(noise_memory),
         }  # fmt: skip
         if form == "legacy":
             self.network = PublishedPrediction(num_dims, num_kp, noise_dim, hidden_dim, num_components)
             return
-        self.network = PredictionNetwork(num_dims, num_components, noise_dim, hidden_dim, num_layers)
+        self.network = PredictionNetwork(
+            num_dims, num_components, noise_dim, hidden_dim, num_layers, noise_memory
+        )
         self.scaling = MotionScaling(num_dims, num_kp)
         self.register_buffer("basis", torch.zeros(num_components, num_dims))
 

@@ -47,6 +47,7 @@ def test_full_is_the_published_schedule():
         {"ema_decay": 1.0}, {"constant_share": 0.0}, {"weight_moments": -1.0}, {"moment_lags": []},
         {"max_seq_len": 2}, {"start": "first"}, {"moments": "off"}, {"critic_condition": "yes"},
         {"critic_steps": "some"}, {"is_scaled": False, "form": "legacy"},
+        {"noise_memory": (-1.0,)}, {"weight_score": -1.0}, {"weight_critic": -1.0},
     ],
 )  # fmt: skip
 def test_values_that_mean_nothing_raise_naming_the_field(cls, change):

@@ -78,6 +78,7 @@ class FrameInterpolationRecipe(BetweenRecipe):
         return FrameInterpolation(
             train.num_dims, train.num_kp, config.form, config.noise_dim, config.hidden_dim,
             min(config.num_components, train.num_dims), train.fps, train.weights_hash,
+            () if self.is_legacy else config.noise_memory,
         )  # fmt: skip
 
     def _fit(self) -> None:

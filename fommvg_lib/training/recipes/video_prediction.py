@@ -94,6 +94,7 @@ class VideoPredictionRecipe(PublishedPredictionSteps):
         return VideoPrediction(
             train.num_dims, train.num_kp, config.form, config.noise_dim, config.hidden_dim,
             min(config.num_components, train.num_dims), config.num_layers, train.fps, train.weights_hash,
+            () if self.is_legacy else config.noise_memory,
         )  # fmt: skip
 
     def _fit(self) -> None:

@@ -30,6 +30,7 @@ CHOICES = [
         {"start": "random"}, {"critic_condition": "none"}, {"critic_steps": "curriculum"},
         {"is_scaled": False},
         {"moments": "legacy"}, {"weight_score": 1.0},
+        {"noise_memory": (0.0, 4.0)},
     )),
     *((kind, "legacy", change) for kind in RECIPES for change in ({"start": "own"}, {"critic_steps": "all"})),
     *(("vp", form, {"critic_span": 3, "critic_condition": condition})
@@ -178,6 +179,26 @@ def test_curriculum_shows_the_critic_one_score_more_each_epoch():
         shown = [recipe._scored(path, step).shape[1] for step in (0, 3, 4, 8)]
         assert shown == [count + (span or 1) - 1 for count in (1, 1, 2, 3)]
         assert critic(recipe._scored(path, 0), known).shape == (2, 1)
+
+
+@pytest.mark.parametrize("kind", RECIPES)
+def test_noise_memory_travels_with_the_weights(kind, tmp_path):
+    recipe = build(kind, noise_memory=(0.0, 4.0))
+    recipe.save(tmp_path / "w", {})
+    model, windows = (
+        load_motion_generator(tmp_path / "w", num_dims=24, num_kp=4),
+        recipe.train.every_window(9),
+    )
+    known = torch.zeros(windows.shape[:2], dtype=torch.bool)
+    known[:, [0, -1] if kind == "fi" else [0]] = True
+    drawn = [
+        m.complete(windows, known, 1, torch.Generator().manual_seed(0)) for m in (model, recipe.model.eval())
+    ]
+    assert torch.equal(*drawn) and list(model.network.memory.kept[:2]) == list(
+        recipe.model.network.memory.kept[:2]
+    )
+    model.network.memory = torch.nn.Identity()
+    assert not torch.equal(model.complete(windows, known, 1, torch.Generator().manual_seed(0)), drawn[0])
 
 
 @pytest.mark.parametrize("kind", RECIPES)
