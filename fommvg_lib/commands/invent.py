@@ -5,10 +5,11 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterator
 
-from fommvg_lib.commands import options
+from fommvg_lib.commands import options, pixels
 from fommvg_lib.files import InputError
 
 DEFAULT_FPS = 25.0
+DEFAULT_BETWEEN = 30
 
 
 def add_parser(commands: argparse._SubParsersAction) -> None:
@@ -25,7 +26,11 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
     between = commands.add_parser("interpolate", help="a video between two pictures")
     between.add_argument("--first", required=True, help="the first frame")
     between.add_argument("--last", required=True, help="the last frame")
-    between.add_argument("--frames", type=options.positive_int, default=30, help="frames between (30)")
+    between.add_argument(
+        "--frames",
+        type=options.positive_int,
+        help=f"frames between (default: {DEFAULT_BETWEEN}; cvi: as many as its weights make)",
+    )
     between.add_argument(
         "--blend",
         action=argparse.BooleanOptionalAction,
@@ -53,7 +58,10 @@ def _add_common(parser: argparse.ArgumentParser) -> None:
     options.add_picture_options(parser)
     parser.add_argument("--samples", type=options.positive_int, default=1, help="how many videos (1)")
     chosen = parser.add_mutually_exclusive_group()
-    chosen.add_argument("--method", help="motion generator by name, e.g. linear")
+    chosen.add_argument(
+        "--method",
+        help="motion generator by name, e.g. linear; interpolate: also cross-fade, or cvi with its --weights",
+    )
     chosen.add_argument("--motion", help="motion generator by its weights: a folder or a name")
     parser.add_argument(
         "--liveliness",
@@ -74,9 +82,9 @@ def run_predict(args: argparse.Namespace) -> None:
     report = options.Report(args)
     model = options.load_frame_generator(args)
     generator = _motion_generator(args, model, "vp")
-    keyframes = _keyframes(args, model.size)
+    keyframes = read_keyframes(args, model.size)
     if args.image:
-        past = [_prepared(args.image, args, model.size)]
+        past = [prepared(args.image, args, model.size)]
     else:
         past = list(read_frames(args.past))
         box = _box_of(past, args)
@@ -86,31 +94,35 @@ def run_predict(args: argparse.Namespace) -> None:
     )
     shown = {0: past[0], **keyframes}
     videos = [generate.render_between(model, shown, motion) for motion in motions]
-    _write(args, report, videos, len(motions[0]), generator.fps)
+    write_videos(args, report, videos, len(motions[0]), generator.fps)
 
 
 def run_interpolate(args: argparse.Namespace) -> None:
     """Invent what lies between two pictures."""
     from fommvg_lib import generate
 
+    if args.method in pixels.METHODS:
+        pixels.run_interpolate(args)
+        return
     report = options.Report(args)
+    args.frames = args.frames or DEFAULT_BETWEEN
     model = options.load_frame_generator(args)
     generator = _motion_generator(args, model, "fi")
     ends = {0: args.first, args.frames + 1: args.last}
-    ends = {index: _prepared(path, args, model.size) for index, path in ends.items()}
-    keyframes = ends | _keyframes(args, model.size, (1, args.frames))
+    ends = {index: prepared(path, args, model.size) for index, path in ends.items()}
+    keyframes = ends | read_keyframes(args, model.size, (1, args.frames))
     motions = options.checked(
         generate.interpolate_motions, model, generator, keyframes, args.samples, args.seed
     )
     videos = [generate.render_between(model, keyframes, motion, args.blend) for motion in motions]
-    _write(args, report, videos, len(motions[0]), generator.fps)
+    write_videos(args, report, videos, len(motions[0]), generator.fps)
 
 
-def _prepared(path: str, args: argparse.Namespace, size: int):
+def prepared(path: str, args: argparse.Namespace, size: int):
     return options.prepared_image(path, args.crop, size)[0]
 
 
-def _keyframes(args: argparse.Namespace, size: int, bounds: tuple[int, int] | None = None) -> dict:
+def read_keyframes(args: argparse.Namespace, size: int, bounds: tuple[int, int] | None = None) -> dict:
     """Read the pictures of --keyframe, by frame number; numbers within bounds where those are given."""
     keyframes = {}
     for word in args.keyframe:
@@ -121,7 +133,7 @@ def _keyframes(args: argparse.Namespace, size: int, bounds: tuple[int, int] | No
             raise InputError(f"--keyframe {word}: expected INDEX=IMG{span}")
         if int(index) in keyframes:
             raise InputError(f"--keyframe {word}: frame {int(index)} is given twice")
-        keyframes[int(index)] = _prepared(path, args, size)
+        keyframes[int(index)] = prepared(path, args, size)
     return keyframes
 
 
@@ -129,6 +141,8 @@ def _motion_generator(args: argparse.Namespace, model, default: str):
     from fommvg_lib.motion_generator import TRAINED, UNTRAINED, check_matches, load_motion_generator
     from fommvg_lib.weights import DEFAULTS, find_weights
 
+    if args.method in pixels.METHODS:
+        raise InputError(f"--method {args.method}: works between two pictures, see fommvg interpolate")
     if args.method is not None and args.method not in (*UNTRAINED, *TRAINED):
         raise InputError(f"--method {args.method}: is none of {', '.join((*UNTRAINED, *TRAINED))}")
     if args.method in TRAINED and args.method not in DEFAULTS:
@@ -168,7 +182,7 @@ def _cut(frame, box):
     return apply_crop(frame, box)
 
 
-def _write(
+def write_videos(
     args: argparse.Namespace,
     report: options.Report,
     videos: list[Iterator],

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from fommvg_lib.checkpoints import Weights, save_weights
-from fommvg_lib.config.cvi import CviModelConfig
+from fommvg_lib.config.cvi import MIN_SIZE, CviModelConfig
 from fommvg_lib.files import InputError
 from fommvg_lib.pixel_baseline.cvi_networks import (
     ImageEncoder,
@@ -55,6 +55,23 @@ class Cvi(nn.Module):
         """Give T, both ends included."""
         return self.config.num_frames
 
+    @property
+    def num_channels(self) -> int:
+        """Give C: 3, or 1 for greyscale."""
+        return self.config.num_channels
+
+    def check_size(self, size: int) -> None:
+        """Refuse a frame side that the networks cannot work at; others than the trained one are worse.
+
+        Raises:
+            InputError: naming what is possible.
+        """
+        unit = 2**self.config.num_halvings
+        if size < MIN_SIZE or size % unit:
+            raise InputError(
+                f"--size {size}: {self.name} takes multiples of {unit} from {MIN_SIZE} pixels on"
+            )
+
     def forward(self, first: Tensor, last: Tensor, noise: Tensor) -> Tensor:
         """Make clips.
 
@@ -91,7 +108,7 @@ class Cvi(nn.Module):
             )
         if tuple(frames.shape[1:]) != (self.config.num_channels, self.size, self.size):
             wanted = f"{self.config.num_channels} channels, {self.size} x {self.size} pixels"
-            raise ValueError(f"{self.name} was trained for {wanted}, got frames {tuple(frames.shape[1:])}")
+            raise ValueError(f"{self.name} works at {wanted}, got frames {tuple(frames.shape[1:])}")
         device = next(self.parameters()).device
         first, last = (frames[i].to(device, torch.float32) * 2 - 1 for i in (0, -1))
         noise = sample_noise(self.config.noise_dim, num_samples, seed, clip).to(device)
