@@ -61,6 +61,8 @@ ORDER = (
     "clip_pairs",
     "landmarks",
     "best_frame",
+    "structure_finding",
+    "structured_video",
     "pair_animation",
     "metrics",
     "training",
@@ -75,7 +77,7 @@ ORDER = (
 )
 FAMILIES = ("frame_generator", "motion_generator", "pixel_baseline")
 # Where families may meet.
-MEETING_PLACES = ("training", "generate", "commands")
+MEETING_PLACES = ("training", "generate", "structure_finding", "structured_video", "commands")
 CONDA_NAMES = {"pytorch": "torch"}
 MAX_BYTES = 1_000_000
 

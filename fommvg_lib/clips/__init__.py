@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from fommvg_lib.clips.expressions import ExpressionTakes
 from fommvg_lib.clips.folder import ClipFolder
 from fommvg_lib.clips.heads import SyntheticClips
 from fommvg_lib.clips.interface import SPLITS, ClipSet, fingerprint, stream_frames
@@ -12,13 +13,16 @@ from fommvg_lib.clips.pairs import FrameItems, FramePairs, PairLoader
 from fommvg_lib.clips.windows import ClipWindows
 
 SYNTHETIC = "synthetic"
+EXPRESSIONS = "synthetic-expressions"
 
 __all__ = [
+    "EXPRESSIONS",
     "SPLITS",
     "SYNTHETIC",
     "ClipFolder",
     "ClipSet",
     "ClipWindows",
+    "ExpressionTakes",
     "FrameItems",
     "FramePairs",
     "PairLoader",
@@ -35,15 +39,16 @@ def open_clips(
     """Open the clips that `--data` names.
 
     Args:
-        data: "synthetic", or a clip folder.
+        data: "synthetic", "synthetic-expressions" (labelled takes), or a clip folder.
         split: "train", "test" or "all".
         size: side of the frames in pixels; None keeps a folder's own size and means 64 for synthetic clips.
         cache: of a folder's frames, see `ClipFolder`; synthetic clips are rendered anew each time.
-        options: further arguments of `SyntheticClips` or `ClipFolder`.
+        options: further arguments of `SyntheticClips`, `ExpressionTakes` or `ClipFolder`.
 
     Raises:
         InputError: if there is no such split or folder, or no clip in it.
     """
-    if str(data) == SYNTHETIC:
-        return SyntheticClips(split, 64 if size is None else size, **options)
+    made = {SYNTHETIC: SyntheticClips, EXPRESSIONS: ExpressionTakes}.get(str(data))
+    if made is not None:
+        return made(split, 64 if size is None else size, **options)
     return ClipFolder(data, split, size, cache=cache, **options)

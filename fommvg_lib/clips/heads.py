@@ -9,7 +9,8 @@ import numpy as np
 from fommvg_lib.clips.interface import check_split
 from fommvg_lib.files import InputError
 from fommvg_lib.synthetic import identities, render_batch, render_frames
-from fommvg_lib.synthetic.renderer import MAX_SIZE, MIN_SIZE
+from fommvg_lib.synthetic.movement import parameters_at
+from fommvg_lib.synthetic.renderer import MAX_SIZE, MIN_SIZE, face_points
 
 FPS = 25.0
 
@@ -84,6 +85,14 @@ class SyntheticClips:
         self._check(np.array([frame for _, frame in requests]))
         triples = [(*self._clips[index], int(frame)) for index, frame in requests]
         return render_batch(triples, self.size, self.seed, FPS)
+
+    def parameters(self, index: int) -> np.ndarray:
+        """Give the motion parameters (T, 12) float32 of a clip, columns as in `PARAMETER_NAMES`."""
+        return parameters_at(*self._clips[index], np.arange(self._num_frames), self.seed, FPS)
+
+    def face_points(self, index: int) -> np.ndarray:
+        """Give the 68 points of the face (T, 68, 2) in [-1, 1] xy; see `synthetic.face_points`."""
+        return face_points([self._clips[index][0]] * self._num_frames, self.parameters(index), self.seed)
 
     def _check(self, indices: np.ndarray) -> None:
         if indices.size and not (0 <= indices.min() and indices.max() < self._num_frames):

@@ -81,11 +81,11 @@ class StructureConfig(Config):
     """What stands for the structure of a frame: maps of the frame's size in [-1, 1]."""
 
     kind: str = "kp"
-    """`kp`: Gaussians of a frame generator's keypoints, of any object. `landmarks`: the 68 points of a face as
-    coloured lines. `normal`: triangle normal maps of a face (published with a 3-D morphable model; ours
+    """`kp`: Gaussians of a frame generator's keypoints, of any object. `landmarks`: the 68 points of a face
+    as coloured lines. `normal`: triangle normal maps of a face (published with a 3-D morphable model; ours
     from 68 landmarks). `pose`: Gaussians of body joints. `precomputed`: maps read from files."""
     variance: float = 0.01
-    """Of the Gaussians, squared coordinate units; kp and pose only (FOMM's own heatmaps)."""
+    """Of the Gaussians, squared coordinate units; kp only (that of FOMM's own heatmaps)."""
     max_channels: int = 10
     """More keypoints than this share channels, in consecutive groups; kp only (our choice)."""
     files: str | None = None
@@ -129,7 +129,7 @@ _SMALL = {
     "forecast": ForecastConfig(code_dim=128, min_width=16, max_width=128),
     "refine": RefineConfig(16, 128, 1, 16, 128),
     "precision": "bf16",
-    "lr": 1e-3,
+    "lr": 5e-4,
     "constant_share": 0.5,
     "loss_weights.adversarial": 0.02,
     "loss_weights.mask": 0.005,

@@ -11,6 +11,7 @@ from fommvg_lib.config.completers import AutoregressiveConfig, WganConfig
 from fommvg_lib.config.cvi import CviConfig
 from fommvg_lib.config.flow import FlowConfig
 from fommvg_lib.config.fomm import FommConfig
+from fommvg_lib.config.frgan import FrganConfig
 from fommvg_lib.config.motion import FrameInterpolationConfig, VideoPredictionConfig
 from fommvg_lib.config.tpsmm import TpsmmConfig
 
@@ -24,4 +25,5 @@ CONFIGS: dict[str, type[Config]] = {
     "wgan": WganConfig,
     "ar": AutoregressiveConfig,
     "cvi": CviConfig,
+    "frgan": FrganConfig,
 }

@@ -52,15 +52,17 @@ class VideoCompleter(Protocol):
         ...
 
 
+def sample_seed(seed: int, clip: str, sample: int) -> int:
+    """Give the seed of a sample of a clip, 64 bits."""
+    name = int.from_bytes(hashlib.sha256(clip.encode()).digest()[:16], "big")
+    state = np.random.SeedSequence([seed, name, sample]).generate_state(2, np.uint32)
+    return int(state[0]) << 32 | int(state[1])
+
+
 def sample_noise(num_dims: int, num_samples: int, seed: int, clip: str) -> Tensor:
     """Draw standard normal noise (S, D); sample s is the same for every number of samples."""
-    name = int.from_bytes(hashlib.sha256(clip.encode()).digest()[:16], "big")
-    rows = []
-    for sample in range(num_samples):
-        state = np.random.SeedSequence([seed, name, sample]).generate_state(2, np.uint32)
-        generator = torch.Generator().manual_seed(int(state[0]) << 32 | int(state[1]))
-        rows.append(torch.randn(num_dims, generator=generator))
-    return torch.stack(rows)
+    seeds = [sample_seed(seed, clip, sample) for sample in range(num_samples)]
+    return torch.stack([torch.randn(num_dims, generator=torch.Generator().manual_seed(s)) for s in seeds])
 
 
 def both_ends(num_frames: int) -> Tensor:

@@ -11,6 +11,7 @@ from fommvg_lib.synthetic import features, head
 from fommvg_lib.synthetic.anatomy import Anatomy
 from fommvg_lib.synthetic.background import draw_background
 from fommvg_lib.synthetic.canvas import Canvas
+from fommvg_lib.synthetic.face_points import find_face_points
 from fommvg_lib.synthetic.identity import stack_looks
 from fommvg_lib.synthetic.landmarks import find_landmarks
 from fommvg_lib.synthetic.movement import parameters_at
@@ -103,6 +104,29 @@ def render_batch(
     people = [identity for identity, _, _ in requests]
     rows = [parameters_at(identity, clip, np.array([frame]), seed, fps) for identity, clip, frame in requests]
     return _render(stack_looks(people, seed), np.concatenate(rows), people, size, seed)
+
+
+def render_parameters(people: Sequence[int], parameters: np.ndarray, size: int, seed: int = 0) -> np.ndarray:
+    """Render people in poses of any origin.
+
+    Args:
+        people: n numbers of identities.
+        parameters: (n, P) float32, columns as in `PARAMETER_NAMES`.
+        size: side in pixels, 32 to 256.
+        seed: seed of the whole set.
+
+    Returns:
+        (n, size, size, 3) uint8.
+
+    Raises:
+        ValueError: for a size outside 32 to 256.
+    """
+    return _render(stack_looks(list(people), seed), parameters, people, size, seed)
+
+
+def face_points(people: Sequence[int], parameters: np.ndarray, seed: int = 0) -> np.ndarray:
+    """Give the 68 points of faces (n, 68, 2) in [-1, 1] xy; arguments as of `render_parameters`."""
+    return find_face_points(Anatomy(stack_looks(list(people), seed), parameters))
 
 
 def _render(

@@ -25,6 +25,7 @@ from fommvg_lib.training.recipes.cvi import CviRecipe
 from fommvg_lib.training.recipes.flow import FlowRecipe
 from fommvg_lib.training.recipes.fomm import FommRecipe
 from fommvg_lib.training.recipes.frame_interpolation import FrameInterpolationRecipe
+from fommvg_lib.training.recipes.frgan_setup import build_frgan
 from fommvg_lib.training.recipes.tpsmm import TpsmmRecipe
 from fommvg_lib.training.recipes.video_prediction import VideoPredictionRecipe
 from fommvg_lib.training.recipes.wgan import WganRecipe
@@ -71,22 +72,26 @@ def build_recipe(
         data: a clip folder, or for motion generators a folder of motion files, or "synthetic".
         device: where it trains.
         num_workers: processes that prepare frames.
-        init: weights to begin with, a folder or a name; for avd those of the TPSMM; None begins anew.
+        init: weights to begin with, a folder or a name; for avd those of the TPSMM,
+            for frgan stage=refine those of its first stage; None begins anew.
         frame_generator: for motion generators, the weights whose motion they learn, a folder or a name. They
             make the motion of synthetic heads (None: the shipped FOMM does); with `avd_share` their AVD
-            network lends identities.
+            network lends identities. For frgan, the weights whose keypoints are its structure.
 
     Raises:
         InputError: if the data or the weights cannot be used.
     """
-    if frame_generator is not None and kind not in MOTION_RECIPES:
-        raise InputError(f"train {kind} takes no --frame-generator, only {', '.join(MOTION_RECIPES)} do")
+    takes = (*MOTION_RECIPES, "frgan")
+    if frame_generator is not None and kind not in takes:
+        raise InputError(f"train {kind} takes no --frame-generator, only {', '.join(takes)} do")
     weights = None if init is None else load_weights(find_weights(init))
     if kind == "avd":
         if weights is None:
             raise InputError("train avd needs --init: the weights of the TPSMM whose keypoints it learns")
         size = int(weights.info.get("size", 256))
         recipe = AvdRecipe(config, weights, *_open_both(data, size), device, num_workers)
+    elif kind == "frgan":
+        recipe = build_frgan(config, data, device, num_workers, weights, frame_generator)
     else:
         from_clips = FRAME_RECIPES | PIXEL_RECIPES
         if kind in from_clips:

@@ -1,4 +1,4 @@
-"""FRGAN's forecasting stage against frozen numbers of the public release (revision 8aeb064f, torch 2.13, CPU).
+"""FRGAN's forecasting stage against frozen numbers of the public release (8aeb064f, torch 2.13, CPU).
 
 Both files lie in `tests/data/parity/frgan`. Tolerance: rtol 1e-4 (the fixtures' README); gradients 1e-4 of
 the largest entry. The critic's last bias has no gradient but rounding, which its first Adam step blows up to
