@@ -7,12 +7,17 @@ values [N, T, K, 2] with Jacobians [N, T, K, 2, 2] (one pair of files for N clip
 from __future__ import annotations
 
 from pathlib import Path
+from tokenize import TokenError
 
 import numpy as np
 import torch
 
 from fommvg_lib.files import InputError, atomic_path
 from fommvg_lib.motion import Motion
+
+_MAGIC = b"\x93NUMPY"
+_DAMAGE = (ValueError, EOFError, OSError, SyntaxError, TokenError, OverflowError, MemoryError, RecursionError)
+"""What NumPy raises at a damaged header, which it reads as a line of Python."""
 
 
 def load_npy(path: str | Path) -> np.ndarray:
@@ -25,10 +30,15 @@ def load_npy(path: str | Path) -> np.ndarray:
     if not path.is_file():
         raise InputError(f"{path}: no such file")
     try:
-        array = np.load(path, allow_pickle=False)
-    except (ValueError, EOFError, OSError) as error:
-        raise InputError(f"{path}: cannot be read as .npy numbers without unpickling ({error})") from error
-    if not isinstance(array, np.ndarray) or array.dtype.kind not in "fiu":
+        with path.open("rb") as stream:
+            if stream.read(len(_MAGIC)) != _MAGIC:
+                raise ValueError("it does not begin like one")
+        # Mapped, a file that declares more numbers than it holds is refused before memory is taken for them.
+        array = np.array(np.load(path, mmap_mode="r", allow_pickle=False))
+    except _DAMAGE as error:
+        reason = " ".join(str(error).split())
+        raise InputError(f"{path}: cannot be read as .npy numbers without unpickling ({reason})") from error
+    if array.dtype.kind not in "fiu":
         raise InputError(f"{path}: holds no array of numbers")
     if not np.isfinite(array).all():
         raise InputError(f"{path}: holds numbers that are not finite")

@@ -8,11 +8,12 @@ square frames side by side. The split differs from the release's, which divides 
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
 from fommvg_lib.clips.interface import identity_of
 from fommvg_lib.files import InputError
@@ -117,8 +118,10 @@ def _is_clip(path: Path) -> bool:
     if not is_strip(path):
         return path.suffix.lower() in VIDEO_SUFFIXES
     try:
-        with Image.open(path) as picture:
-            width, height = picture.size
-    except (UnidentifiedImageError, OSError) as error:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # only the size is looked at
+            with Image.open(path) as picture:
+                width, height = picture.size
+    except Exception as error:  # decoders of damaged pictures raise whatever their parsing runs into
         raise InputError(f"{path}: is no readable picture") from error
     return width > height and width % height == 0

@@ -28,7 +28,10 @@ def find_cut(path: Path) -> str | None:
         if walk is None:
             return None
         stream.seek(0)
-        return walk(stream, size)
+        try:
+            return walk(stream, size)
+        except (OSError, OverflowError) as error:  # a length that no file can have
+            return f"is damaged: its structure cannot be followed ({getattr(error, 'strerror', error)})"
 
 
 def _walk_for(head: bytes) -> Callable[[BinaryIO, int], str | None] | None:

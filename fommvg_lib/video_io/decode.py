@@ -18,7 +18,7 @@ from av.video.reformatter import Interpolation, VideoReformatter
 from fommvg_lib.files import InputError
 from fommvg_lib.video_io.images import lay_on_white
 from fommvg_lib.video_io.index import FrameIndex, index_packets, linear_index, stream_rate
-from fommvg_lib.video_io.packets import PacketReader
+from fommvg_lib.video_io.packets import MAX_PIXELS, PacketReader
 
 # swscale's ACCURATE_RND and FULL_CHR_H_INT: without them pictures come out one grey level too dark.
 EXACT_COLOUR = 0x40000 | 0x2000
@@ -78,6 +78,9 @@ class VideoFile:
         ratio = self._reader.stream.sample_aspect_ratio or Fraction(1)
         # Within one percent of square the pixels count as square: 4319:4320 is a rounding, not a shape.
         width = frame.width if abs(ratio - 1) <= 0.01 else round(frame.width * ratio)
+        if not 0 < width * frame.height <= MAX_PIXELS:
+            size = f"{width} x {frame.height}"
+            raise InputError(f"{self.path}: declares {size} pixels, the limit is {MAX_PIXELS} in all")
         self.height, self.width = (width, frame.height) if is_swapped else (frame.height, width)
 
     def rgb(self, frame: av.VideoFrame, size: tuple[int, int] | None = None) -> np.ndarray:

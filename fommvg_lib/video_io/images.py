@@ -52,8 +52,11 @@ def read_image(path: str | Path, max_pixels: int = MAX_PIXELS) -> np.ndarray:
         raise InputError(f"{path}: is no picture (png, jpg, bmp, webp, tiff, ppm or gif)") from error
     except Image.DecompressionBombError as error:
         raise InputError(f"{path}: declares more pixels than the limit of {max_pixels}") from error
-    except (OSError, SyntaxError, ValueError, EOFError) as error:
-        raise InputError(f"{path}: cannot be decoded, damaged or cut off ({error})") from error
+    except InputError:
+        raise
+    except Exception as error:  # decoders of damaged pictures raise whatever their parsing runs into
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise InputError(f"{path}: cannot be decoded, damaged or cut off ({reason})") from error
 
 
 def _decode(path: Path, image: Image.Image, max_pixels: int) -> np.ndarray:

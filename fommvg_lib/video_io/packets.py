@@ -18,6 +18,8 @@ _VIDEO_FORMATS = (
 _AUDIO_FORMATS = "wav,mp3,aac,flac,aiff,w64,caf"
 # Given as container_options: `options` go to streams too, which overruns memory for mpg in PyAV before 17.
 _LIMITS = {"format_whitelist": f"{_VIDEO_FORMATS},{_AUDIO_FORMATS}", "protocol_whitelist": "file"}
+MAX_PIXELS = 1 << 26
+"""The largest width x height of a video that is decoded: 8192 x 8192."""
 
 
 def open_container(path: Path) -> av.container.InputContainer:
@@ -33,17 +35,22 @@ def open_container(path: Path) -> av.container.InputContainer:
     if fault := find_cut(path):
         raise InputError(f"{path}: {fault}{_count_whole_frames(path)}")
     try:
-        return av.open(f"file:{path}", container_options=_LIMITS)
+        return _open(path)
     except av.FFmpegError as error:
         endings = "mp4, mov, avi, webm, mkv, mpg, gif"
         raise InputError(f"{path}: is no video that can be read ({endings})") from error
+
+
+def _open(path: Path) -> av.container.InputContainer:
+    # Titles and the like need not be text that can be read; nothing here asks for them.
+    return av.open(f"file:{path}", container_options=_LIMITS, metadata_errors="replace")
 
 
 def _count_whole_frames(path: Path) -> str:
     """Say how much of a file that was cut off is there, as far as its remains can be read."""
     num_frames = 0
     try:
-        with av.open(f"file:{path}", container_options=_LIMITS) as container:
+        with _open(path) as container:
             stream = find_video_stream(container)
             if stream is None:
                 return ""
@@ -89,7 +96,11 @@ class PacketReader:
             raise InputError(f"{self.path}: holds no video")
         self.stream = stream
         context = self.stream.codec_context
-        context.options = {"err_detect": "explode"}  # damage is an error, not something to be painted over
+        if context is None:
+            self.container.close()
+            raise InputError(f"{self.path}: its pictures are in a form for which there is no decoder")
+        # Damage is an error, not something to be painted over.
+        context.options = {"err_detect": "explode", "max_pixels": str(MAX_PIXELS)}
         context.thread_count = self.threads
         context.thread_type = "AUTO" if self.threads > 1 else "NONE"
         self._begin()
