@@ -4,7 +4,7 @@
 `show` puts pictures and videos into a notebook, `live` curves that follow a run. No display is needed.
 """
 
-from fommvg_lib.visualize.draw import draw_keypoints, flow_picture, mask_picture
+from fommvg_lib.visualize.draw import draw_boxes, draw_keypoints, flow_picture, mask_picture
 from fommvg_lib.visualize.layout import as_frames, enlarge, side_by_side, strip
 from fommvg_lib.visualize.live import LivePlot
 from fommvg_lib.visualize.plots import plot_losses, plot_pca_directions, plot_tracks
@@ -13,12 +13,14 @@ from fommvg_lib.visualize.show import (
     has_front_end,
     show_image,
     show_notice,
+    show_table,
     show_video,
 )
 
 __all__ = [
     "LivePlot",
     "as_frames",
+    "draw_boxes",
     "draw_keypoints",
     "enlarge",
     "figure_picture",
@@ -30,6 +32,7 @@ __all__ = [
     "plot_tracks",
     "show_image",
     "show_notice",
+    "show_table",
     "show_video",
     "side_by_side",
     "strip",

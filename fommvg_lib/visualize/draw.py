@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import matplotlib
 import numpy as np
 from torch import Tensor
 
+from fommvg_lib.crop import CropBox
 from fommvg_lib.motion import Motion
 from fommvg_lib.visualize.layout import as_frames, enlarge
 
@@ -60,6 +62,40 @@ def draw_keypoints(
             _draw_segment(picture, center, center, kp_size, colors[k], 1.0)
     drawn = pictures.round().clip(0, 255).astype(np.uint8)
     return drawn[0] if is_single else drawn
+
+
+def draw_boxes(
+    frames: Any,
+    boxes: Sequence[Sequence[CropBox]],
+    color: tuple[int, int, int] = (255, 200, 0),
+    thickness: int = 2,
+) -> np.ndarray:
+    """Draw rectangles on frames; one that reaches outside is drawn along the frame's border.
+
+    Args:
+        frames: T of them, see `layout`.
+        boxes: for each frame its boxes, in its pixels.
+        color: RGB, 0 to 255.
+        thickness: of the lines in pixels, inside the box.
+
+    Returns:
+        uint8 RGB (T, H, W, 3).
+
+    Raises:
+        ValueError: if frames and boxes differ in number.
+    """
+    pictures = np.array(as_frames(frames))
+    if len(pictures) != len(boxes):
+        raise ValueError(f"{len(pictures)} frames but boxes for {len(boxes)}")
+    for picture, here in zip(pictures, boxes, strict=True):
+        for box in here:
+            left, top = max(0, box.x), max(0, box.y)
+            whole = picture[top : max(top, box.y + box.height), left : max(left, box.x + box.width)]
+            inside = np.s_[thickness:-thickness, thickness:-thickness]
+            kept = whole[inside].copy()
+            whole[:] = color
+            whole[inside] = kept
+    return pictures
 
 
 def flow_picture(deformation: Any, reach: float = 0.5) -> np.ndarray:

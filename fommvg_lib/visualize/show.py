@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import html
 import io
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -125,6 +125,36 @@ def notice_html(title: str, lines: Mapping[str, str]) -> str:
     )
     frame = "border: 3px solid #d9822b; border-radius: 6px; padding: 8px 14px; max-width: 60em"
     return f'<div style="{frame}"><b>{html.escape(title)}</b><table>{rows}</table></div>'
+
+
+def show_table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> Any:
+    """Show a small table.
+
+    Args:
+        header: names of the columns.
+        rows: their cells, as many as there are columns.
+
+    Returns:
+        An `IPython.display.HTML`; as a cell's last expression it is shown.
+    """
+    from IPython.display import HTML
+
+    return HTML(table_html(header, rows))
+
+
+def table_html(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    """Give the HTML that `show_table` shows.
+
+    Raises:
+        ValueError: if a row has another number of cells than the header.
+    """
+    cell = "text-align: left; padding: 2px 10px 2px 0"
+    lines = ["".join(f'<th style="{cell}">{html.escape(name)}</th>' for name in header)]
+    for row in rows:
+        if len(row) != len(header):
+            raise ValueError(f"a row has {len(row)} cells, the header {len(header)}")
+        lines.append("".join(f'<td style="{cell}">{html.escape(str(value))}</td>' for value in row))
+    return f"<table>{''.join(f'<tr>{line}</tr>' for line in lines)}</table>"
 
 
 def _fitting_width(path: Path, kind: str) -> int | None:

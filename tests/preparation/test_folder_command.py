@@ -12,9 +12,10 @@ import pytest
 from data_prep.folder import main
 from fommvg_lib.clips import ClipFolder
 from fommvg_lib.clips.layout import VIDEO_SUFFIXES as CLIP_SUFFIXES
-from fommvg_lib.preparation import read_manifest
+from fommvg_lib.files import PARTIAL
+from fommvg_lib.preparation import VideoRecipe, read_manifest
 from fommvg_lib.preparation.sources import VIDEO_SUFFIXES
-from fommvg_lib.video_io import count_frames, read_video, write_image, write_video
+from fommvg_lib.video_io import count_frames, probe, read_video, write_image, write_video
 from tests.video_io.clips import numbered_frame, read_number, write_clip
 
 
@@ -264,3 +265,54 @@ def test_an_output_that_cannot_be_written_is_said_and_nothing_is_blamed_on_the_s
 
 def test_videos_mean_the_same_here_and_in_clip_folders():
     assert VIDEO_SUFFIXES == CLIP_SUFFIXES
+
+
+def interrupt_after(monkeypatch, count: int) -> None:
+    """Make the command stop, as by Ctrl-C, when it has prepared so many sources."""
+    real, seen = VideoRecipe.prepare, []
+
+    def prepare_or_stop(self, source, digest, out):
+        if len(seen) == count:
+            raise KeyboardInterrupt
+        seen.append(source)
+        return real(self, source, digest, out)
+
+    monkeypatch.setattr(VideoRecipe, "prepare", prepare_or_stop)
+
+
+def test_an_interrupted_run_goes_on_where_it_was(capsys, tmp_path, monkeypatch, videos):
+    words = ("--videos", videos, "--size", 32, "--format", "png", "--out")
+    prepare(capsys, *words, tmp_path / "unbroken")
+    with monkeypatch.context() as patch:
+        interrupt_after(patch, 2)
+        status, _, why = prepare(capsys, *words, tmp_path / "out")
+    assert status == 130 and "interrupted" in why
+    done = [path for path in (tmp_path / "out").glob("t*/*.mp4")]
+    assert len(done) == len(read_manifest(tmp_path / "out")) == 2
+    leftover = tmp_path / "out" / "train" / f".half.{PARTIAL}x"  # what a kill would have left
+    leftover.mkdir()
+    _, said, _ = prepare(capsys, *words, tmp_path / "out")
+    assert "3 sources prepared now, 2 were done before" in said and not leftover.exists()
+    broken, whole = (snapshot(tmp_path / name) for name in ("out", "unbroken"))
+    assert {k: v for k, (_, v) in broken.items()} == {k: v for k, (_, v) in whole.items()}
+
+
+def test_overwriting_that_was_interrupted_mixes_nothing(capsys, tmp_path, monkeypatch, videos):
+    words = ("--videos", videos, "--out", tmp_path / "out", "--format", "png")
+    prepare(capsys, *words, "--size", 64)
+    with monkeypatch.context() as patch:
+        interrupt_after(patch, 1)
+        assert prepare(capsys, *words, "--size", 32, "--overwrite")[0] == 130
+    assert prepare(capsys, *words, "--size", 32)[0] == 0
+    sizes = {probe(path).width for path in (tmp_path / "out").glob("t*/*.mp4")}
+    assert sizes == {32}
+
+
+def test_a_manifest_that_names_files_outside_the_set_is_refused(capsys, tmp_path):
+    write_clip(tmp_path / "in.mp4", num_frames=3)
+    words = ("--videos", tmp_path / "in.mp4", "--out", tmp_path / "out", "--size", 32)
+    prepare(capsys, *words)
+    manifest = tmp_path / "out" / "manifest.csv"
+    manifest.write_text(manifest.read_text().replace("train/in", "../in"))
+    status, _, why = prepare(capsys, *words, "--overwrite")
+    assert status == 2 and "outside the set" in why and (tmp_path / "in.mp4").exists()

@@ -20,7 +20,7 @@ pytestmark = pytest.mark.skipif(not CLIPS.is_dir(), reason="the reference clips 
 
 
 def test_every_frame_of_the_robots_is_in_a_clip(tmp_path):
-    words = ("--videos", CLIPS / "robot", "--out", tmp_path, "--size", 64)
+    words = ("--videos", CLIPS / "robot", "--out", tmp_path, "--size", 64, "--format", "png")
     assert folder.main([*map(str, words)]) == 0
     rows = [row for group in read_manifest(tmp_path).values() for row in group]
     there = {path.name: count_frames(path) for path in (CLIPS / "robot").glob("*.mp4")}

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 import torch
 
+from fommvg_lib.crop import CropBox
 from fommvg_lib.motion import Motion
-from fommvg_lib.visualize import draw_keypoints, flow_picture, mask_picture
+from fommvg_lib.visualize import draw_boxes, draw_keypoints, flow_picture, mask_picture
 
 BLACK = np.zeros((33, 33, 3), np.uint8)
 
@@ -72,3 +73,16 @@ def test_a_mask_shows_background_grey_and_keypoints_in_their_colour():
     assert (picture[:, :3] == 225).all()
     dot = draw_keypoints(BLACK, Motion(torch.zeros(2, 2)[:1]), kp_size=3)[16, 16]
     np.testing.assert_array_equal(picture[0, 5], dot)
+
+
+def test_boxes_are_outlines_that_end_at_the_border():
+    frames = np.zeros((2, 10, 12, 3), np.uint8)
+    drawn = draw_boxes(
+        frames, [[CropBox(2, 1, 6, 5)], [CropBox(-3, -3, 5, 5), CropBox(50, 0, 4, 4)]], thickness=1
+    )
+    marked = (drawn == (255, 200, 0)).all(axis=-1)
+    assert marked[0].sum() == 2 * 6 + 2 * 3 and marked[0][1, 2:8].all() and not marked[0][2:5, 3:7].any()
+    assert marked[1][:2, :2].any() and not marked[1][2:].any() and not marked[1][:, 2:].any()
+    assert not frames.any()
+    with pytest.raises(ValueError, match="boxes for 1"):
+        draw_boxes(frames, [[]])

@@ -14,7 +14,7 @@ from PIL import Image
 
 from fommvg_lib.files import InputError
 from fommvg_lib.visualize import has_front_end, plot_losses, show_image, show_notice, show_video
-from fommvg_lib.visualize.show import MAX_VIDEO_BYTES, video_html
+from fommvg_lib.visualize.show import MAX_VIDEO_BYTES, table_html, video_html
 
 
 @pytest.fixture
@@ -89,3 +89,10 @@ def test_a_front_end_is_told_by_whether_it_can_answer(monkeypatch, can_answer):
     message = {"content": {"allow_stdin": can_answer}}
     monkeypatch.setattr("IPython.get_ipython", lambda: SimpleNamespace(get_parent=lambda: message))
     assert has_front_end() is can_answer
+
+
+def test_tables_escape_what_they_show():
+    page = table_html(("name", "frames"), [("a<b>.mp4", 12)])
+    assert "a&lt;b&gt;.mp4" in page and page.count("<tr>") == 2 and ">12</td>" in page
+    with pytest.raises(ValueError, match="1 cells, the header 2"):
+        table_html(("name", "frames"), [("a",)])
