@@ -13,9 +13,10 @@ from fommvg_lib.checkpoints import load_weights
 from fommvg_lib.files import InputError
 from fommvg_lib.motion import Motion
 from fommvg_lib.motion_generator import check_matches, load_motion_generator
+from fommvg_lib.motion_generator.clamped import clamped_path
 from fommvg_lib.motion_generator.frame_interpolation import FrameInterpolation
 from fommvg_lib.motion_generator.linear import LinearMotion
-from fommvg_lib.motion_generator.networks import PublishedPrediction, clamped_path
+from fommvg_lib.motion_generator.networks import PublishedPrediction
 from fommvg_lib.motion_generator.video_prediction import VideoPrediction, translate_published
 from tests.motion_cases import wandering
 
@@ -149,15 +150,6 @@ def test_fi_without_noise_weights_is_the_straight_path():
     motion, known = case.request(7)
     samples = model.complete(motion, known, 1, seeded())
     torch.testing.assert_close(samples, LinearMotion(8, 4).complete(motion, known), atol=1e-6, rtol=0)
-
-
-def test_published_vp_clamps_values_at_every_step_and_nothing_else():
-    x0, steps = torch.tensor([[0.9, 0.0]]), torch.tensor([[[0.3, 0.1], [-0.3, 0.1], [0.0, 0.1]]])
-    path = clamped_path(x0, steps, 2)
-    torch.testing.assert_close(path[0, :, 0], torch.tensor([0.9, 1.0, 0.7, 0.7]))
-    torch.testing.assert_close(path[0, :, 1], torch.tensor([0.0, 0.1, 0.2, 0.3]))
-    free = clamped_path(x0, steps, 0)  # what is no value may leave [-1, 1]
-    torch.testing.assert_close(free[0, :, 0], torch.tensor([0.9, 1.2, 0.9, 0.9]))
 
 
 @pytest.mark.parametrize("place", [0.0, 0.99])
