@@ -121,7 +121,8 @@ def extract_folder(
     work = _plan(root, out, clips)[shard[0] :: shard[1]]
     listed, recorded = out / rejected_name(shard), out / record_name(*shard)
     remove_leftovers_of([*(item.target for item in work), listed, recorded])
-    recorded.unlink(missing_ok=True)  # until this shard is finished again
+    if recorded.exists():
+        recorded.unlink()  # until this shard is finished again
     result = ExtractionResult(rejected={item.inside: item.reason for item in work if item.reason})
     todo = []
     for item in work:

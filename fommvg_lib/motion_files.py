@@ -11,12 +11,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError, safe_open
+from safetensors import SafetensorError
 
 from fommvg_lib.files import InputError, atomic_path
 from fommvg_lib.jacobian import jacobian_path
 from fommvg_lib.motion import Motion
-from fommvg_lib.tensor_files import write_tensors
+from fommvg_lib.tensor_files import read_tensors, write_tensors
 
 SUFFIX = ".safetensors"
 _TEXT_FIELDS = ("fps", "frame_size", "name", "clip_hash", "weights_hash")
@@ -86,9 +86,7 @@ def load_motion(path: str | Path) -> MotionClip:
     if not path.is_file():
         raise InputError(f"{path}: no such motion file")
     try:
-        with safe_open(path, framework="pt") as stream:
-            metadata = stream.metadata() or {}
-            tensors = {name: stream.get_tensor(name) for name in stream.keys()}
+        tensors, metadata = read_tensors(path)
     except (SafetensorError, OSError, ValueError) as error:
         raise InputError(f"{path}: cannot be read as a motion file ({error})") from error
     missing = [name for name in _TEXT_FIELDS if name not in metadata]

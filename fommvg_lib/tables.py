@@ -24,6 +24,7 @@ def write_rejected(path: Path, rejected: dict[str, str], what: str = "clip") -> 
         InputError: if it cannot be written.
     """
     if not rejected:
-        path.unlink(missing_ok=True)
+        if path.exists():
+            path.unlink()
         return
     write_text(path, rows_as_csv([(what, "reason"), *rejected.items()]))

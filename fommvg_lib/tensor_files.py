@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from safetensors.torch import save
+from safetensors.torch import load, save
 from torch import Tensor
 
 _ALIGNMENT = 8
@@ -31,6 +31,19 @@ def write_tensors(path: Path, tensors: dict[str, Tensor], metadata: dict[str, st
     with path.open("wb") as stream:
         stream.write(len(text).to_bytes(8, "little") + text)
         stream.write(memoryview(content)[end:])
+
+
+def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """Read tensors and text, from a path of any name: the package's own reader takes UTF-8 only.
+
+    Raises:
+        OSError: if the file cannot be read.
+        SafetensorError: if it is no whole safetensors file.
+    """
+    content = path.read_bytes()
+    tensors = load(content)
+    header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
+    return tensors, header.get("__metadata__") or {}
 
 
 def _text(value: str) -> str:

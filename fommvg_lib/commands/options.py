@@ -120,17 +120,17 @@ class Report:
     def show(self) -> None:
         """Print the report, and the notes on the error stream."""
         for text in _notes:
-            print(f"note: {text}", file=sys.stderr)
+            print(f"note: {printable(text)}", file=sys.stderr)
         self._values["seconds"] = round(time.monotonic() - self._began, 3)
         if self._as_json:
             print(json.dumps(self._values, indent=2))
             return
         for item in self._values["written"]:
             facts = ", ".join(f"{name} {value}" for name, value in item.items() if name != "path")
-            print(f"wrote {item['path']}" + (f" ({facts})" if facts else ""))
+            print(printable(f"wrote {item['path']}" + (f" ({facts})" if facts else "")))
         rest = {k: v for k, v in self._values.items() if k not in ("command", "written", "seconds")}
         for name, value in rest.items():
-            print(f"{name}: {value}")
+            print(printable(f"{name}: {value}"))
 
 
 _notes: list[str] = []
