@@ -57,7 +57,7 @@ class FlowConfig(Config):
     max_window: int = 64
     """Longest window of a step, in frames (at most the longest clip); use beyond it goes window by window."""
     weight_change: float = 1.0
-    """Weight of the squared error of the velocity's change from frame to frame."""
+    """Weight of the error of the velocity's change from frame to frame; at 1 it counts like the other."""
     share_prediction: float = 0.3
     """Share of the windows that know the first frame alone."""
     share_interpolation: float = 0.3

@@ -1,10 +1,11 @@
 """Motion flow: one model that completes any set of known frames, by conditional flow matching.
 
-A draw from a Gaussian process through the known frames (`flow_prior.py`) becomes motion along
-dx/dt = v(x, t, known frames), t from 0 to 1; training makes v the mean velocity of straight lines from such
-draws to real motion. Displacements are seen from the first known frame, in the space of `MotionScaling`.
-Sequences longer than a training window are made window by window, each knowing the end of the one before
-(`flow_windows.py`). Source: Lipman et al. 2023, Sec. 4; Tong et al. 2024 (any distribution to begin with).
+A draw from a Gaussian process through the known frames (`flow_prior.py`), as lively as a clip may be
+(`flow_activity.py`), becomes motion along dx/dt = v(x, t, known frames), t from 0 to 1; training makes v the
+mean velocity of straight lines from draws that are as lively as the clip to the clip. Displacements are seen
+from the first known frame, in the space of `MotionScaling`. Sequences longer than a training window are made
+window by window, each knowing the end of the one before (`flow_windows.py`). Source: Lipman et al. 2023,
+Sec. 4; Tong et al. 2024 (any distribution to begin with).
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from fommvg_lib.motion_generator.flow_activity import Activity
 from fommvg_lib.motion_generator.flow_integration import integrate
 from fommvg_lib.motion_generator.flow_network import FlowNetwork
 from fommvg_lib.motion_generator.flow_prior import Bridge, MotionPrior
@@ -79,6 +81,7 @@ class MotionFlow(StoredGenerator):
         self.network = FlowNetwork(num_dims, width, num_layers, num_heads, hidden_dim)
         self.scaling = MotionScaling(num_dims, num_kp)
         self.prior = MotionPrior(num_dims, max_window)
+        self.activity = Activity(num_dims, max_window)
 
     def supports(self, known: Tensor) -> bool:
         """Say whether every row of (B, T) bool knows a frame."""
@@ -91,14 +94,15 @@ class MotionFlow(StoredGenerator):
         device = self.scaling.mean.device
         batch, num_frames = known.shape
         length = max(num_frames, self.min_window)
-        noise = draw_noise(num_samples, (batch, length, self.num_dims), generator).to(device)
+        noise = draw_noise(num_samples, (2, batch, length, self.num_dims), generator).to(device)
         given = _hold(motion, known).to(noise)
+        noise = noise.transpose(0, 1)  # of paths and of activities, each (S, B, length, D)
         samples = noise.new_empty(num_samples, *motion.shape)
         touched = noise.new_empty(num_samples, batch, num_frames, self.num_kp, dtype=torch.bool)
         for pattern in known.unique(dim=0):
             rows = (known == pattern).all(dim=1).to(device)
             begun = given[rows].expand(num_samples, -1, -1, -1).flatten(0, 1)  # (S R, T, D)
-            parts = self._complete_alike(begun, pattern, noise[:, rows].flatten(0, 1))
+            parts = self._complete_alike(begun, pattern, noise[:, :, rows].flatten(1, 2))
             for whole, part in zip((samples, touched), parts, strict=True):
                 whole[:, rows] = part.unflatten(0, (num_samples, -1))
         unknown = ~known.to(device).expand(num_samples, -1, -1)
@@ -106,14 +110,17 @@ class MotionFlow(StoredGenerator):
         return keep_known(samples.to(motion), motion, known)
 
     def _complete_alike(self, motion: Tensor, known: Tensor, noise: Tensor) -> tuple[Tensor, Tensor]:
-        """Complete motions (N, T, D) that know the same frames (T,); give also what was touched (N, T, K)."""
+        """Complete motions (N, T, D) that know the same frames (T,); give also what was touched (N, T, K).
+
+        Noise is (2, N, length, D), length T or more.
+        """
         motion, known = motion.clone(), known.to(motion.device)
         finished, touched = known.clone(), torch.zeros(*motion.shape[:2], self.num_kp, dtype=torch.bool)
         touched = touched.to(motion.device)
         for window in plan_windows(known, self.max_window):
             seen = slice(window.start, window.stop)
             made, out_of_range = self._complete_window(
-                motion[:, seen], finished[seen], noise[:, window.start :]
+                motion[:, seen], finished[seen], noise[:, :, window.start :]
             )
             kept = torch.zeros_like(finished)
             kept[window.keep_start : window.keep_stop] = True
@@ -126,17 +133,19 @@ class MotionFlow(StoredGenerator):
         return motion, touched
 
     def _complete_window(self, motion: Tensor, known: Tensor, noise: Tensor) -> tuple[Tensor, Tensor]:
-        """Complete (N, T, D) with known frames (T,) at once; noise has T frames or more."""
+        """Complete (N, T, D) with known frames (T,) at once; noise (2, N, ...) has T frames or more."""
         num_frames = motion.shape[1]
         short = max(0, self.min_window - num_frames)
         motion = torch.cat([motion, motion[:, -1:].expand(-1, short, -1)], dim=1)
         known = torch.cat([known, known.new_zeros(short)]).expand(len(motion), -1)
         space = self.see(motion, known)
         bridge = self.prior.bridge(known[:1])
-        start = bridge.draw(space.path, noise[:, : motion.shape[1]])
+        activity = self.activity.draw(self.prior.components(space.path), known[0], noise[1, :, 0])
+        start = bridge.draw(space.path, noise[0, :, : motion.shape[1]], activity)
 
         def field(path: Tensor, time: float) -> Tensor:
-            return self.velocity(path, path.new_full((len(path),), time), known, space.condition, bridge)
+            times = path.new_full((len(path),), time)
+            return self.velocity(path, times, known, space.condition, activity, bridge)
 
         path = integrate(field, start, self.num_steps)
         made, touched = self.scaling.restore(
@@ -155,9 +164,11 @@ class MotionFlow(StoredGenerator):
         return self.scaling.restore(torch.lerp(straight, seen, self.liveliness), reference)
 
     def fit(self, windows: Tensor) -> None:
-        """Set scaling and prior from training windows (N, T, D), raw, of `max_window` frames."""
+        """Set scaling, prior and activities from training windows (N, T, D), raw, of `max_window` frames."""
         self.scaling.fit(windows)
-        self.prior.fit(self.scaling.displacement(self.scaling.represent(windows, windows[:, 0])))
+        path = self.scaling.displacement(self.scaling.represent(windows, windows[:, 0]))
+        self.prior.fit(path)
+        self.activity.fit(self.prior.components(path))
 
     def see(self, motion: Tensor, known: Tensor) -> SeenMotion:
         """Put raw motion (B, T, D) into the space of the flow, from the first known frame of each (B, T)."""
@@ -168,7 +179,13 @@ class MotionFlow(StoredGenerator):
         return SeenMotion(path, origin, reference, self.scaling.condition(origin))
 
     def velocity(
-        self, path: Tensor, time: Tensor, known: Tensor, condition: Tensor, bridge: Bridge
+        self,
+        path: Tensor,
+        time: Tensor,
+        known: Tensor,
+        condition: Tensor,
+        activity: Tensor,
+        bridge: Bridge,
     ) -> Tensor:
         """Give the velocity of the flow, 0 at known frames.
 
@@ -179,12 +196,13 @@ class MotionFlow(StoredGenerator):
             time: (B,) in [0, 1].
             known: (B, T) bool.
             condition: (B, D), from `see`.
+            activity: (B, D), of each component.
             bridge: of the prior, for the same known frames.
 
         Returns:
             (B, T, D).
         """
-        return bridge.carry(self.network(path, time, known, condition))
+        return bridge.carry(self.network(path, time, known, condition, activity), activity)
 
 
 @dataclass(frozen=True)

@@ -1,10 +1,10 @@
 """The network of motion flow: a small transformer over time that gives the velocity of a probability flow.
 
 One token a frame. A token holds the frame's displacement (noisy where it is unknown, clean where it is
-known) and whether it is known; the time of the flow and the reference frame are added to every token and
-modulate every block. Positions are rotary: only distances in time count, so any length goes through.
-Sources: Vaswani et al. 2017 (transformer), Su et al. 2021 (rotary positions), Peebles and Xie 2023
-(modulated norms that begin as the identity).
+known) and whether it is known; the time of the flow, the reference frame and how lively the motion is are
+added to every token and modulate every block. Positions are rotary: only distances in time count, so any
+length goes through. Sources: Vaswani et al. 2017 (transformer), Su et al. 2021 (rotary positions), Peebles
+and Xie 2023 (modulated norms that begin as the identity).
 """
 
 from __future__ import annotations
@@ -42,6 +42,7 @@ class FlowNetwork(nn.Module):
         self.embed = nn.Linear(num_dims + 1, width)
         self.flow_time = nn.Linear(FLOW_FEATURES, width)
         self.reference = nn.Linear(num_dims, width)
+        self.activity = nn.Linear(num_dims, width, bias=False)
         self.condition = nn.Sequential(nn.SiLU(), nn.Linear(width, width))
         self.blocks = nn.ModuleList(_Block(width, num_heads, hidden_dim) for _ in range(num_layers))
         self.norm = nn.LayerNorm(width)
@@ -49,7 +50,9 @@ class FlowNetwork(nn.Module):
         nn.init.zeros_(self.read_out.weight)
         nn.init.zeros_(self.read_out.bias)
 
-    def forward(self, path: Tensor, time: Tensor, known: Tensor, reference: Tensor) -> Tensor:
+    def forward(
+        self, path: Tensor, time: Tensor, known: Tensor, reference: Tensor, activity: Tensor
+    ) -> Tensor:
         """Give the velocity in every frame, known ones included.
 
         Args:
@@ -58,12 +61,14 @@ class FlowNetwork(nn.Module):
             time: (B,) of the flow, in [0, 1].
             known: (B, T) bool.
             reference: (B, D), the reference frame, centred and scaled.
+            activity: (B, D), how lively each component is, a logarithm.
 
         Returns:
             (B, T, D).
         """
         tokens = self.embed(torch.cat([path, known[..., None].to(path)], dim=-1))  # (B, T, W)
-        condition = self.flow_time(flow_features(time)) + self.reference(reference)  # (B, W)
+        condition = self.flow_time(flow_features(time)) + self.reference(reference)
+        condition = condition + self.activity(activity)  # (B, W)
         condition = self.condition(condition)[:, None]
         tokens = tokens + condition
         waves = rotary_waves(path.shape[1], self.blocks[0].head_dim, path)

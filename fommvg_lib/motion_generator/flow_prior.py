@@ -68,6 +68,10 @@ class MotionPrior(nn.Module):
         self.mixing.copy_(mixing)
         self.unmixing.copy_(unmixing)
 
+    def components(self, path: Tensor) -> Tensor:
+        """Split displacements (..., D) into components."""
+        return path @ self.unmixing.T
+
     def bridge(self, known: Tensor) -> Bridge:
         """Condition the process on patterns of known frames.
 
@@ -102,26 +106,25 @@ class Bridge:
     mixing: Tensor
     unmixing: Tensor
 
-    def draw(self, path: Tensor, white: Tensor) -> Tensor:
+    def draw(self, path: Tensor, white: Tensor, activity: Tensor) -> Tensor:
         """Draw motions that pass through the known frames, up to rounding.
 
         Args:
             path: (B, T, D), displacements; only known frames count.
             white: (B, T, D) of N(0, 1).
+            activity: (B, D), logarithm of a factor on each component's departure from its mean.
 
         Returns:
             (B, T, D).
         """
-        components = path @ self.unmixing.T
-        drawn = _over_time(self.meet, components) + _over_time(self.depart, white)
-        return drawn @ self.mixing.T
+        return _over_time(self.meet, path @ self.unmixing.T) @ self.mixing.T + self.carry(white, activity)
 
-    def carry(self, change: Tensor) -> Tensor:
+    def carry(self, change: Tensor, activity: Tensor) -> Tensor:
         """Turn (B, T, D) numbers of equal size, unrelated in time, into a change that moves like the motion.
 
-        It takes the way of white noise, so known frames stay where they are.
+        It takes the way of white noise, so known frames stay where they are. `activity` is as in `draw`.
         """
-        return _over_time(self.depart, change) @ self.mixing.T
+        return (_over_time(self.depart, change) * activity.exp()[:, None]) @ self.mixing.T
 
 
 def _over_time(maps: Tensor, components: Tensor) -> Tensor:

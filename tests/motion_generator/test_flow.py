@@ -67,7 +67,7 @@ def test_nothing_known_is_refused():
 
 
 def test_samples_differ_and_a_seed_repeats_them():
-    motion, known = request([[True] + 19 * [False]] * 2)
+    motion, known = request([[True] + 13 * [False]] * 2)
     model = build()
     samples = model.complete(motion, known, 3, seeded(1))
     assert not torch.equal(samples[0], samples[1])
@@ -79,8 +79,8 @@ def test_samples_differ_and_a_seed_repeats_them():
 def test_a_motion_is_completed_alike_whatever_lies_beside_it():
     rows = [[True] + 11 * [False], [False, True] + 9 * [False] + [True]]
     motion, known = request(rows)
-    model, noise = build(), torch.randn(1, 2, 12, 18, generator=seeded())
-    both = [model._complete_alike(_held(motion[i : i + 1]), known[i], noise[0, i : i + 1])[0] for i in (0, 1)]
+    model, noise = build(), torch.randn(2, 2, 12, 18, generator=seeded())
+    both = [model._complete_alike(_held(motion[i : i + 1]), known[i], noise[:, i : i + 1])[0] for i in (0, 1)]
     together = model.complete(motion, known, 1, seeded())[0]
     torch.testing.assert_close(together, torch.cat(both), atol=1e-5, rtol=0)
 
@@ -125,9 +125,10 @@ def test_an_untrained_flow_gives_draws_of_its_prior():
     model.fit(torch.stack([wandering(16, NUM_KP, True, seed).vectors() for seed in range(8)]))
     samples = model.complete(motion, known, 1, seeded())[0]
     held = torch.where(known[..., None], motion, motion[:, :1])
-    noise = torch.randn(1, 9, 18, generator=seeded())
+    noise = torch.randn(2, 1, 9, 18, generator=seeded())
     space = model.see(held, known)
-    path = model.prior.bridge(known).draw(space.path, noise)
+    activity = model.activity.draw(model.prior.components(space.path), known[0], noise[1, :, 0])
+    path = model.prior.bridge(known).draw(space.path, noise[0], activity)
     wanted, _ = model.scaling.restore(space.origin[:, None] + path * model.scaling.spread, motion[:, 0])
     torch.testing.assert_close(samples[:, 1:], wanted[:, 1:], atol=1e-5, rtol=0)
 

@@ -1,10 +1,11 @@
 """Training motion flow: conditional flow matching on windows of which some frames are known.
 
 A step: windows of one random length; some random patterns of known frames, each for a block of windows; for
-each window a draw from the prior and a time t of the flow. The network sees x_t = (1 - t) draw + t motion,
-and the velocity it gives on unknown frames is pulled to motion - draw. A second term does the same for the
-velocity's change from frame to frame, so that the error itself is smooth. Source: Lipman et al. 2023, Eq. 9
-and Sec. 4.1 (straight paths).
+each window a draw from the prior, as lively as the window itself, and a time t of the flow. The network sees
+x_t = (1 - t) draw + t motion, and the velocity it gives on unknown frames is pulled to motion - draw. A
+second term does the same for the velocity's change from frame to frame, in units of the motion's own change:
+jitter is small beside displacement and would hardly count. Source: Lipman et al. 2023, Eq. 9 and Sec. 4.1
+(straight paths).
 """
 
 from __future__ import annotations
@@ -63,7 +64,10 @@ class FlowRecipe(MotionRecipe):
                 train.num_dims, train.num_kp, config.width, config.num_layers, config.num_heads,
                 config.hidden_dim, config.min_window, self.longest, train.fps, train.weights_hash,
             )  # fmt: skip
-        self.model.fit(train.every_window(self.longest))
+        windows = train.every_window(self.longest)
+        self.model.fit(windows)
+        path = self.model.see(windows, known_at(self.longest, 0).expand(len(windows), -1)).path
+        self.change_unit = (path.diff(dim=1).square().mean() / path.square().mean()).item()
         self.add_model(self.model)
         self.add_optimizer(
             "model", list(self.model.parameters()), config.learning_rate, (config.beta1, config.beta2),
@@ -101,11 +105,12 @@ class FlowRecipe(MotionRecipe):
         bridge = self.model.prior.bridge(patterns)
         seen = self.model.see(windows, known)
         noise = self.randn(step, STREAM_NOISE, share, *seen.path.shape)
-        start = bridge.draw(seen.path, noise)
+        activity = self.model.activity.measure(self.model.prior.components(seen.path))
+        start = bridge.draw(seen.path, noise, activity)
         mixed = torch.lerp(start, seen.path, time[:, None, None])
-        velocity = self.model.velocity(mixed, time, known, seen.condition, bridge)
+        velocity = self.model.velocity(mixed, time, known, seen.condition, activity, bridge)
         loss, loss_change = flow_matching(velocity, seen.path - start, known)
-        total = loss + self.config.weight_change * loss_change
+        total = loss + self.config.weight_change / self.change_unit * loss_change
         return Losses.of(total, {"loss_flow": loss, "loss_change": loss_change})
 
     def _complete(self, windows: Tensor, known: Tensor, num_samples: int) -> Tensor:
