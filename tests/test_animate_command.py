@@ -283,6 +283,14 @@ def test_shards_of_pairs(many, tmp_path):
     assert len(list((tmp_path / "pairs").glob("*.mp4"))) == 3
 
 
+def test_pairs_are_shared_by_the_processes_of_a_launcher(many, tmp_path, monkeypatch):
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    for rank, count in (("1", 1), ("0", 3)):
+        monkeypatch.setenv("RANK", rank)
+        assert many("--num-pairs", "3")[0] == 0
+        assert len(list((tmp_path / "pairs").glob("*.mp4"))) == count
+
+
 def test_a_driver_in_an_odd_place_will_do(animate, tmp_path):
     path = tmp_path / "a folder, ünïcode" / "driver %d.mp4"
     path.parent.mkdir()

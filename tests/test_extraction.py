@@ -164,6 +164,16 @@ def test_shards_in_parallel_join_to_what_one_run_gives(videos, unbroken, tiny_we
     assert contents(target) == unbroken
 
 
+def test_tasks_of_an_array_join_to_what_one_run_gives(videos, unbroken, tiny_weights, tmp_path, monkeypatch):
+    monkeypatch.setenv("SLURM_ARRAY_TASK_COUNT", "2")
+    monkeypatch.setenv("SLURM_ARRAY_TASK_MIN", "1")
+    for task in ("1", "2"):
+        monkeypatch.setenv("SLURM_ARRAY_TASK_ID", task)
+        assert run(tmp_path / "out", words(videos, tmp_path / "out", tiny_weights)) == 0
+    assert main(["merge", "--shards", str(tmp_path / "out"), "--out", str(tmp_path / "out")]) == 0
+    assert contents(tmp_path / "out") == unbroken
+
+
 @pytest.fixture
 def shards(videos, tiny_weights, tmp_path) -> Path:
     model = load_frame_generator(tiny_weights)

@@ -6,7 +6,7 @@ import argparse
 import dataclasses
 from pathlib import Path
 
-from fommvg_lib.commands import options
+from fommvg_lib.commands import options, sharding
 from fommvg_lib.config.animate import AnimateOptions
 from fommvg_lib.files import InputError
 
@@ -34,7 +34,7 @@ def run(args: argparse.Namespace, report: options.Report, settings: AnimateOptio
     def show(chosen: list) -> object:
         return options.progress(chosen, len(chosen), "pairs")
 
-    shard = args.shard or (0, 1)
+    shard = sharding.chosen(args.shard)
     result = options.checked(
         animate_pairs, model, clips, pairs, args.out, settings, shard, landmarker, show=show
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from fommvg_lib.commands import options
+from fommvg_lib.commands import options, sharding
 from fommvg_lib.files import InputError
 
 
@@ -17,7 +17,7 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
     options.add_model_options(extract)
     options.add_size_option(extract)
     extract.add_argument("--batch", type=options.positive_int, default=16, help="frames at once (16)")
-    extract.add_argument("--shard", type=options.shard, default=(0, 1), help="I/N: every N-th clip from I")
+    sharding.add_option(extract, "clip")
     extract.add_argument("--overwrite", action="store_true", help="make files again that are there")
     options.add_json_option(extract)
     extract.set_defaults(run=run_extract)
@@ -40,7 +40,7 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
     reconstruct.add_argument("--out", required=True, help="folder for videos, frames and figures")
     options.add_model_options(reconstruct)
     options.add_size_option(reconstruct)
-    reconstruct.add_argument("--shard", type=options.shard, default=(0, 1), help="I/N: every N-th clip")
+    sharding.add_option(reconstruct, "clip")
     options.add_json_option(reconstruct)
     reconstruct.set_defaults(run=run_reconstruct)
 
@@ -56,7 +56,7 @@ def run_extract(args: argparse.Namespace) -> None:
         args.videos,
         args.out,
         args.batch,
-        args.shard,
+        sharding.chosen(args.shard),
         args.overwrite,
         show=lambda clips: options.progress(clips, len(clips), "extract"),
     )
@@ -102,13 +102,13 @@ def run_reconstruct(args: argparse.Namespace) -> None:
     report = options.Report(args)
     model = options.load_frame_generator(args)
     clips = open_clips(args.data, "test", model.size)
-    index, count = args.shard
+    index, count = sharding.chosen(args.shard)
     chosen = list(range(index, len(clips), count))
     if not chosen:
         raise InputError(f"{args.data}: shard {index}/{count} of {len(clips)} clips is empty")
     out = Path(args.out)
     figures = reconstruct_clips(
-        model, clips, options.progress(chosen, len(chosen), "reconstruct"), out, shard=args.shard
+        model, clips, options.progress(chosen, len(chosen), "reconstruct"), out, shard=(index, count)
     )
     for name in figures["clips"]:
         report.wrote(out / f"{name}.mp4")
