@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from fommvg_lib.commands import animate_pairs, options
+from fommvg_lib.commands import animate_pairs, options, sharding
 from fommvg_lib.config.animate import MOTION_MODES
 from fommvg_lib.files import InputError
 
@@ -72,7 +72,7 @@ def _add_many_options(parser: argparse.ArgumentParser) -> None:
     which = many.add_mutually_exclusive_group()
     which.add_argument("--pairs", help="CSV with the header distance,source,driving,frame, as published")
     which.add_argument("--num-pairs", type=options.positive_int, help="random pairs, by --seed (default: 50)")
-    many.add_argument("--shard", type=options.shard, help="I/N: every N-th pair from I")
+    sharding.add_option(many, "pair")
 
 
 def run(args: argparse.Namespace) -> None:
