@@ -80,10 +80,21 @@ def lag_moments(path: Tensor, lags: Sequence[int]) -> tuple[Tensor, Tensor]:
         if lag >= path.shape[1]:
             continue
         moved = path[:, lag:] - path[:, :-lag] if lag else path.diff(n=2, dim=1)
-        flat = moved.flatten(0, 1)
-        means.append(flat.mean(dim=0))
-        variances.append(flat.var(dim=0))
+        mean, variance = mean_and_variance(moved)
+        means.append(mean)
+        variances.append(variance)
     return torch.stack(means), torch.stack(variances)
+
+
+def mean_and_variance(values: Tensor) -> tuple[Tensor, Tensor]:
+    """Give mean and unbiased variance (C,) of (B, T, C) over batch and time.
+
+    In two passes, as `torch.var` does; but over the first dimensions torch's own takes three times as long on
+    a CPU.
+    """
+    flat = values.flatten(0, 1)
+    mean = flat.mean(dim=0)
+    return mean, (flat - mean).square().sum(dim=0) / (len(flat) - 1)
 
 
 def best_of(candidates: Tensor, real: Tensor) -> Tensor:
@@ -114,7 +125,13 @@ def _lengths(squares: Tensor) -> Tensor:
 
 def noise_recovery(recovered: Tensor, noise: Tensor) -> Tensor:
     """Minus the mean cosine between the noise and what H recovers of it: keeps samples apart."""
-    return -F.cosine_similarity(recovered, noise, dim=-1).mean()
+    return -cosine(recovered, noise).mean()
+
+
+def cosine(made: Tensor, wanted: Tensor) -> Tensor:
+    """Give the cosine (...) of vectors (..., n); as `torch.cosine_similarity`, without its copies of both."""
+    lengths = torch.linalg.vector_norm(made, dim=-1) * torch.linalg.vector_norm(wanted, dim=-1)
+    return torch.linalg.vecdot(made, wanted) / lengths.clamp_min(1e-8)
 
 
 def gradient_penalty(scores: Tensor, real: Tensor) -> Tensor:
@@ -148,8 +165,7 @@ def vp_generator_terms(
     """
     differences, coefficients = network.residual(x0, noise)
     loss = lsgan_generator(critic(differences[:, :num_scored]))
-    flat = coefficients.flatten(0, 1)
-    moments = moment_matching(flat.mean(dim=0), flat.var(dim=0), network.stdev, form)
+    moments = moment_matching(*mean_and_variance(coefficients), network.stdev, form)
     return {"loss_G": loss, "loss_vae": moments, "total": loss + weight_lm * moments}
 
 
@@ -174,10 +190,11 @@ def paired_ends(motion: Tensor, num_scored: int, detach_positions: bool = False)
     Returns:
         (B, num_scored, 4D).
     """
-    ahead, back = motion, motion.flip(1)
-    positions = torch.cat([ahead[:, :num_scored], back[:, :num_scored]], dim=-1)
-    steps = torch.cat([ahead.diff(dim=1)[:, :num_scored], -back.diff(dim=1)[:, :num_scored]], dim=-1)
-    return torch.cat([positions.detach() if detach_positions else positions, steps], dim=-1)
+    near, far = motion[:, : num_scored + 1], motion[:, -num_scored - 1 :].flip(1)
+    positions = [near[:, :-1], far[:, :-1]]
+    if detach_positions:
+        positions = [position.detach() for position in positions]
+    return torch.cat([*positions, near.diff(dim=1), far[:, :-1] - far[:, 1:]], dim=-1)
 
 
 def fi_generator_terms(
@@ -211,11 +228,14 @@ def fi_generator_terms(
     """
     fake = network(x0, x1, noise)
     loss = F.softplus(-critic(paired_ends(fake, num_scored, detach_positions=True))).mean()
-    ends = [slice(None, num_scored), slice(-num_scored, None)]
-    recovered = recover(fake[:, 1:-1])
-    recovered, wanted = (torch.cat([x[:, end] for end in ends], dim=1) for x in (recovered, noise))
-    loss_motion = noise_recovery(recovered, wanted)
-    total = loss + weight_lm * loss_motion + weight_recons * (real - fake).abs().mean()
+    inner = fake[:, 1:-1]
+    if 2 * num_scored < inner.shape[1]:
+        inner, noise = (torch.cat([x[:, :num_scored], x[:, -num_scored:]], dim=1) for x in (inner, noise))
+    alike = cosine(recover(inner), noise)  # (B, frames); those in the middle may count for both ends
+    loss_motion = -0.5 * (alike[:, :num_scored].mean() + alike[:, -num_scored:].mean())
+    total = loss + weight_lm * loss_motion
+    if weight_recons:
+        total = total + weight_recons * (real - fake).abs().mean()
     return {"loss_G": loss, "loss_motion": loss_motion, "total": total}, fake
 
 
