@@ -59,7 +59,7 @@ class MotionFlow(StoredGenerator):
         self,
         num_dims: int,
         num_kp: int,
-        width: int = 88,
+        width: int = 80,
         num_layers: int = 3,
         num_heads: int = 4,
         hidden_dim: int = 128,
