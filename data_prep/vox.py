@@ -1,13 +1,15 @@
 """Make a clip folder of VoxCeleb, or of talking heads laid out like it, from videos that you have.
 
     python data_prep/vox.py --videos youtube-vox --metadata vox-metadata.csv --out data/vox
+    python data_prep/vox.py --videos youtube-vox --annotations txt --out data/vox
     python data_prep/vox.py --videos vox2/mp4 --out data/vox
 
 Source: (1) with --metadata, the table vox-metadata.csv of github.com/AliaksandrSiarohin/video-preprocessing
-and YouTube videos named <video_id>.mp4; (2) without, videos as idNNNNN/<video>/<utterance>.mp4, the layout
-that VoxCeleb's authors give out (www.robots.ox.ac.uk/~vgg/data/voxceleb). This command downloads nothing:
-most of the videos are gone, and YouTube's terms do not allow it. What the table names and you lack is
-listed in rejected.csv.
+and YouTube videos named <video_id>.mp4; (2) with --annotations, the same videos and the text files
+idNNNNN/<video>/<utterance>.txt of VoxCeleb's authors (www.robots.ox.ac.uk/~vgg/data/voxceleb); (3) without
+either, videos as idNNNNN/<video>/<utterance>.mp4, the layout of those authors' archives, in which faces are
+looked for. This command downloads nothing: many of the videos are gone, and YouTube's terms do not allow it.
+What is named and you lack is listed in rejected.csv.
 
 Terms: VoxCeleb's metadata is under CC BY 4.0, the videos belong to those who uploaded them. They show real
 people who did not agree to be animated: keep to research on your own machine, and label what you make.
@@ -34,9 +36,11 @@ from fommvg_lib.commands.preparation import (
     run,
     table_sources,
 )
+from fommvg_lib.files import InputError
 from fommvg_lib.preparation import Source, VideoRecipe, find_videos, safe_name
 from fommvg_lib.preparation.published_boxes import PublishedBoxes
-from fommvg_lib.preparation.sources import key_of, stem_of
+from fommvg_lib.preparation.sources import find_video, key_of, stem_of
+from fommvg_lib.preparation.vox_annotations import AnnotatedRecipe
 
 SPEAKER = re.compile(r"id\d{5}$")
 TEST_SPEAKERS = range(10270, 10310)
@@ -48,6 +52,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser = preparation_parser("vox.py", __doc__)
     parser.add_argument("--videos", required=True, help="folder of videos, in one of the two layouts")
     parser.add_argument("--metadata", help="vox-metadata.csv: take its boxes instead of looking for faces")
+    parser.add_argument("--annotations", help="folder of VoxCeleb's text files: take their boxes")
     squares = "with --metadata: grow a box to a square, or squeeze it as the release does (square)"
     parser.add_argument("--boxes", choices=("square", "stretch"), default="square", help=squares)
     parser.add_argument("--min-box", type=int, default=0, help="narrower boxes, in pixels, are left out (0)")
@@ -59,9 +64,16 @@ def build_parser() -> argparse.ArgumentParser:
 def plan(args: argparse.Namespace) -> tuple[Sequence[Source], VideoRecipe]:
     """Find the videos."""
     root = Path(args.videos)
+    if args.metadata and args.annotations:
+        raise InputError("--metadata and --annotations contradict each other: give one of them")
     if args.metadata:
         recipe = PublishedBoxes(form_of(args), fps=args.fps, min_box=args.min_box, boxes=args.boxes)
         return table_sources(Path(args.metadata), root), recipe
+    if args.annotations:
+        recipe = AnnotatedRecipe(
+            form_of(args), fps=args.fps, min_frames=args.min_frames, min_box=args.min_box
+        )
+        return list(_annotated(Path(args.annotations), root)), recipe
     recipe = VideoRecipe(
         form_of(args),
         crop="face",
@@ -75,6 +87,24 @@ def plan(args: argparse.Namespace) -> tuple[Sequence[Source], VideoRecipe]:
     )
     args.test_identities, args.test_share, args.seed = None, 0.0, 0
     return make_sources(args, root, _find(root, Path(args.out))), recipe
+
+
+def _annotated(folder: Path, videos: Path) -> Iterator[Source]:
+    """Give a source for each video of each speaker that has text files."""
+    for place in (folder, videos):
+        if not place.is_dir():
+            raise InputError(f"{place}: no such folder")
+    groups = sorted({path.parent for path in folder.glob("id*/*/*.txt") if SPEAKER.match(path.parts[-3])})
+    if not groups:
+        raise InputError(f"{folder}: holds no idNNNNN/<video>/<utterance>.txt")
+    for group in groups:
+        speaker, video = group.parts[-2:]
+        path = find_video(videos, video)
+        fault = None if path else f"{videos}: holds no {video}.mp4, or with another ending of a video"
+        detail = tuple(sorted(group.glob("*.txt")))
+        name = safe_name(f"{speaker}#{video}")
+        split = "test" if int(speaker[2:]) in TEST_SPEAKERS else "train"
+        yield Source(path or videos / video, f"{speaker}/{video}", name, split, detail, fault)
 
 
 def _find(root: Path, out: Path) -> Iterator[Found]:

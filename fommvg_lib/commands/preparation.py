@@ -21,10 +21,11 @@ from fommvg_lib.crop import CropBox, parse_crop
 from fommvg_lib.files import InputError, RunError
 from fommvg_lib.preparation import ClipForm, Outcome, Source, assign_splits, known_splits, prepare_set
 from fommvg_lib.preparation.boxes import FITS
-from fommvg_lib.preparation.prepare import Recipe, plan_set
+from fommvg_lib.preparation.prepare import plan_set
 from fommvg_lib.preparation.published_boxes import PublishedClip, read_table
-from fommvg_lib.preparation.sources import VIDEO_SUFFIXES, key_of
+from fommvg_lib.preparation.sources import find_video, key_of
 from fommvg_lib.preparation.splits import TEST_SHARE
+from fommvg_lib.preparation.work import Recipe
 from fommvg_lib.preparation.writing import FORMATS
 
 _SHOWN = 20
@@ -158,13 +159,12 @@ def make_sources(args: argparse.Namespace, root: Path, found: Iterable[Found]) -
     ]
 
 
-def table_sources(table: Path, videos: Path, suffixes: Sequence[str] = VIDEO_SUFFIXES) -> list[Source]:
+def table_sources(table: Path, videos: Path) -> list[Source]:
     """Make a source of each video that a published table names; one that is not there is rejected.
 
     Args:
         table: see `published_boxes`.
         videos: folder with files named `<video_id>.mp4` or another video's ending.
-        suffixes: these endings.
 
     Raises:
         InputError: if the table cannot be read, or there is no such folder.
@@ -177,7 +177,7 @@ def table_sources(table: Path, videos: Path, suffixes: Sequence[str] = VIDEO_SUF
     sources = []
     for (person, video, partition), clips in groups.items():
         stem = video.partition("#")[0]
-        path = next((p for p in (videos / f"{stem}{end}" for end in suffixes) if p.is_file()), None)
+        path = find_video(videos, stem)
         fault = None if path else f"{videos}: holds no {stem}.mp4, or with another ending of a video"
         key = "/".join(part for part in (partition, person, stem) if part)
         sources.append(Source(path or videos / stem, key, clips[0].name, partition, tuple(clips), fault))

@@ -8,23 +8,17 @@ the next one goes on where the manifest ends.
 
 from __future__ import annotations
 
-import json
 import os
-import shutil
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor, as_completed
-from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from multiprocessing import get_context
 from pathlib import Path
-from typing import Protocol
 
-from fommvg_lib.files import InputError, RunError, remove_leftovers, write_text
+from fommvg_lib.files import InputError, remove_leftovers
 from fommvg_lib.preparation.manifest import (
     LEFT_OUT,
-    MANIFEST,
     REJECTED,
     REJECTED_STATUS,
     WRITTEN,
@@ -32,22 +26,16 @@ from fommvg_lib.preparation.manifest import (
     read_manifest,
     write_manifest,
 )
-from fommvg_lib.preparation.sources import Source, hash_source
+from fommvg_lib.preparation.settings import settle
+from fommvg_lib.preparation.sources import Source
+from fommvg_lib.preparation.work import Recipe, are_there, remove_clip, work
 
-SETTINGS = "preparation.json"
+try:
+    import fcntl
+except ImportError:  # Windows: two runs in one folder are not told apart there
+    fcntl = None
+
 _SAVE_EVERY_S = 20.0
-
-
-class Recipe(Protocol):
-    """How a source becomes clips."""
-
-    def settings(self) -> dict[str, object]:
-        """Say what the clips depend on, besides the sources."""
-        ...
-
-    def prepare(self, source: Source, digest: str, out: Path) -> list[Row]:
-        """Write a source's clips and give its rows; InputError if it cannot be read."""
-        ...
 
 
 @dataclass
@@ -98,21 +86,57 @@ def prepare_set(
         show: wraps the finished sources, of which there will be `total`, for a progress bar.
 
     Raises:
-        InputError: if there are no sources, the folder holds a set of other settings, or no clip came of it.
+        InputError: if there are no sources, the folder holds a set of other settings or another run is at it,
+            or no clip came of it.
         RunError: if the output cannot be written, or a process was killed.
     """
     if not sources:
         raise InputError("there is nothing to prepare")
     out = Path(out)
+    with _alone(out):
+        return _prepare(sources, recipe, out, jobs, overwrite, show)
+
+
+@contextmanager
+def _alone(out: Path) -> Iterator[None]:
+    """Keep a second run away from the same folder; the lock ends with the process, however that ends."""
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        handle = os.open(out, os.O_RDONLY)
+    except OSError as error:
+        raise InputError(f"{out}: cannot be written ({error.strerror or error})") from error
+    try:
+        if fcntl is not None:
+            _lock(handle, out)
+        yield
+    finally:
+        os.close(handle)
+
+
+def _lock(handle: int, out: Path) -> None:
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        raise InputError(f"{out}: another run is preparing this set") from error
+
+
+def _prepare(
+    sources: Sequence[Source],
+    recipe: Recipe,
+    out: Path,
+    jobs: int,
+    overwrite: bool,
+    show: Callable[[Iterable, int], Iterator],
+) -> Outcome:
     outcome = Outcome(rows=read_manifest(out))
     if overwrite:
         outcome.rows = _forget(outcome.rows, {source.key for source in sources}, out)
-    _settle(out, recipe.settings(), overwrite)
+    settle(out, recipe.settings(), overwrite)
     listed = _without_doubles(sources, outcome.rows)
     _make_folders(out, listed)
     saved = time.monotonic()
     try:
-        results = _work(listed, recipe, out, jobs, outcome.rows)
+        results = work(listed, recipe, out, jobs, outcome.rows)
         for key, rows in show(results, len(listed)):
             (outcome.unchanged if rows is None else outcome.done).append(key)
             outcome.rows[key] = outcome.rows[key] if rows is None else rows
@@ -137,7 +161,7 @@ def plan_set(sources: Sequence[Source], out: str | Path) -> dict[str, str]:
     plan = {}
     for source in _without_doubles(sources, rows):
         known = rows.get(source.key)
-        is_done = known is not None and _are_there(known, source, Path(out))
+        is_done = known is not None and are_there(known, source, Path(out))
         plan[source.key] = (
             f"rejected: {source.fault}" if source.fault else "done before" if is_done else "new"
         )
@@ -148,45 +172,11 @@ def _forget(rows: Mapping[str, Sequence[Row]], keys: set[str], out: Path) -> dic
     """Drop the sources not given now, and all hashes: all is new then, even if this run is killed."""
     for key in rows.keys() - keys:
         for row in rows[key]:
-            _remove(out, row)
+            remove_clip(out, row)
     kept = {key: [replace(row, hash="") for row in group] for key, group in rows.items() if key in keys}
     if rows:
         write_manifest(out, kept)
     return kept
-
-
-def _settle(out: Path, settings: Mapping[str, object], overwrite: bool) -> None:
-    """Compare the settings with those of the set that is there, and write them down."""
-    path = out / SETTINGS
-    wanted = json.loads(json.dumps(settings))
-    if path.exists() and not overwrite:
-        try:
-            there = json.loads(path.read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
-            raise InputError(f"{path}: cannot be read ({error})") from error
-        if there != wanted:
-            raise InputError(f"{out}: holds a set prepared with {_difference(there, wanted)}: --overwrite it")
-    elif not path.exists() and not overwrite and (out / MANIFEST).exists():
-        raise InputError(
-            f"{out}: has a {MANIFEST} but no {SETTINGS}: --overwrite it, or choose another --out"
-        )
-    if not path.exists() or json.loads(path.read_text(encoding="utf-8")) != wanted:
-        write_text(path, json.dumps(wanted, indent=2, sort_keys=True) + "\n")
-
-
-def _difference(there: object, wanted: Mapping[str, object]) -> str:
-    if not isinstance(there, dict):
-        return "other settings"
-    flat = [_flatten(settings) for settings in (there, wanted)]
-    names = sorted(name for name in flat[0].keys() | flat[1].keys() if flat[0].get(name) != flat[1].get(name))
-    return ", ".join(f"{name} {flat[0].get(name)} (asked for: {flat[1].get(name)})" for name in names)
-
-
-def _flatten(settings: Mapping[str, object]) -> dict[str, object]:
-    flat = {}
-    for name, value in settings.items():
-        flat |= {f"{name}.{k}": v for k, v in value.items()} if isinstance(value, dict) else {name: value}
-    return flat
 
 
 def _without_doubles(sources: Sequence[Source], rows: Mapping[str, Sequence[Row]]) -> list[Source]:
@@ -219,68 +209,3 @@ def _make_folders(out: Path, sources: Iterable[Source]) -> None:
             raise InputError(f"{folder}: cannot be written (Permission denied)")
         remove_leftovers(folder)
     remove_leftovers(out)
-
-
-def _work(
-    sources: Sequence[Source],
-    recipe: Recipe,
-    out: Path,
-    jobs: int,
-    known: Mapping[str, Sequence[Row]],
-) -> Iterator[tuple[str, list[Row] | None]]:
-    """Yield (key, rows) as sources are finished; None for the rows of one that was done before."""
-    tasks = ((recipe, source, out, known.get(source.key, ())) for source in sources)
-    if jobs == 1:
-        for task in tasks:
-            yield task[1].key, _prepare_one(*task)
-        return
-    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
-        pending = {pool.submit(_prepare_one, *task): task[1].key for task in tasks}
-        try:
-            yield from ((pending[done], _result(done)) for done in as_completed(pending))
-        except BaseException:
-            pool.shutdown(wait=True, cancel_futures=True)
-            raise
-
-
-def _result(done: Future) -> list[Row] | None:
-    try:
-        return done.result()
-    except BrokenProcessPool as error:
-        raise RunError("a process that prepared clips was killed; run again to go on") from error
-
-
-def _prepare_one(recipe: Recipe, source: Source, out: Path, known: Sequence[Row]) -> list[Row] | None:
-    """Prepare one source unless it is as its rows say; None then."""
-    digest = ""
-    try:
-        if source.fault is not None:
-            raise InputError(source.fault)
-        digest = hash_source(source.path)
-        if known and all(row.hash == digest for row in known) and _are_there(known, source, out):
-            return None
-        rows = recipe.prepare(source, digest, out)
-    except InputError as error:
-        reason = " ".join(str(error).split())
-        rows = [Row("", source.split, source.key, digest, status=REJECTED_STATUS, reason=reason)]
-    kept = {row.clip for row in rows}
-    for row in known:
-        if row.clip not in kept:
-            _remove(out, row)
-    return None if rows == list(known) and not any(kept) else rows
-
-
-def _are_there(rows: Sequence[Row], source: Source, out: Path) -> bool:
-    """Say whether a source's clips are where its rows say, and belong there."""
-    is_fit = source.fault is None and all(row.split == source.split for row in rows)
-    return is_fit and all((out / row.clip).exists() for row in rows if row.clip)
-
-
-def _remove(out: Path, row: Row) -> None:
-    path = out / row.clip
-    if not row.clip:
-        return
-    if path.is_dir():
-        shutil.rmtree(path)
-    else:
-        path.unlink(missing_ok=True)

@@ -66,6 +66,11 @@ def find_videos(root: str | Path, skip: Path | None = None) -> list[Path]:
     return found
 
 
+def find_video(folder: Path, stem: str) -> Path | None:
+    """Give the video of this name and any ending in a folder, or None."""
+    return next((p for p in (folder / f"{stem}{end}" for end in VIDEO_SUFFIXES) if p.is_file()), None)
+
+
 def _walk(root: Path, skip: Path | None) -> Iterator[Path]:
     skipped = None if skip is None else skip.resolve()
     entered = set()

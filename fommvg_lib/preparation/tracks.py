@@ -17,8 +17,10 @@ from fommvg_lib.faces import Face, find_faces
 from fommvg_lib.preparation.cuts import ShotBoundaries
 
 IOU_WITH_FIRST = 0.25
+_IOU_OF_ONE = 0.1  # two finds in one frame that overlap more are one face, found twice
 _MAX_MISSES = 2
 _LEAST_SHARE = 0.5  # of the frames looked at: false alarms come and go
+_LEAST_FACES = 3
 
 
 @dataclass
@@ -29,6 +31,8 @@ class Track:
         first: number of the first frame.
         stop: number behind the last.
         faces: where it was found.
+        num_looks: in how many frames it was looked for.
+        misses: in how many of these, at the end, it was not found.
     """
 
     first: int
@@ -37,10 +41,10 @@ class Track:
     num_looks: int = 1
     misses: int = 0
 
-    @property
-    def is_trusted(self) -> bool:
-        """Whether the face was found in at least half of the frames looked at."""
-        return len(self.faces) >= _LEAST_SHARE * self.num_looks
+    def is_trusted(self, looks_in_shot: int) -> bool:
+        """Say whether the face was found often enough not to be a false alarm."""
+        is_steady = len(self.faces) >= _LEAST_SHARE * self.num_looks
+        return is_steady and len(self.faces) >= min(_LEAST_FACES, looks_in_shot)
 
 
 def iou(one: Face, other: Face) -> float:
@@ -67,23 +71,53 @@ def find_tracks(
         splits_shots: end all tracks where a new shot begins.
         detect: gives the faces of a frame.
     """
-    running: list[Track] = []
-    ended: list[Track] = []
-    boundaries, since = ShotBoundaries(), 0
+    tracks: list[Track] = []
+    shot = _Shot()
+    boundaries = ShotBoundaries()
     for number, frame in enumerate(frames):
         if splits_shots and boundaries.begins(frame):
-            ended += running
-            running, since = [], 0
-        for track in running:
+            tracks += shot.finish(step)
+            shot = _Shot()
+        for track in shot.running:
             track.stop = number + 1
-        if since % step == 0:
-            running, over = _follow(running, detect(frame), number)
-            ended += over
-        since += 1
-    for track in [*ended, *running]:
-        track.stop = max(track.first + 1, track.stop - track.misses * step)
-        track.num_looks -= track.misses
-    return sorted((t for t in [*ended, *running] if t.is_trusted), key=lambda t: (t.first, t.faces[0].x))
+        if shot.num_frames % step == 0:
+            shot.look(detect(frame), number)
+        shot.num_frames += 1
+    tracks += shot.finish(step)
+    return sorted(tracks, key=lambda track: (track.first, track.faces[0].x))
+
+
+@dataclass
+class _Shot:
+    """The tracks of one shot: those that go on and those that are over."""
+
+    running: list[Track] = field(default_factory=list)
+    over: list[Track] = field(default_factory=list)
+    num_frames: int = 0
+    num_looks: int = 0
+
+    def look(self, faces: list[Face], number: int) -> None:
+        """Take what was found in frame `number`."""
+        self.num_looks += 1
+        self.running, ended = _follow(self.running, _distinct(faces), number)
+        self.over += ended
+
+    def finish(self, step: int) -> list[Track]:
+        """Give the tracks to be trusted, without what they missed at their ends."""
+        tracks = [*self.over, *self.running]
+        for track in tracks:
+            track.stop = max(track.first + 1, track.stop - track.misses * step)
+            track.num_looks -= track.misses
+        return [track for track in tracks if track.is_trusted(self.num_looks)]
+
+
+def _distinct(faces: list[Face]) -> list[Face]:
+    """Keep the larger of finds that overlap."""
+    kept: list[Face] = []
+    for face in sorted(faces, key=lambda face: -face.width):
+        if all(iou(face, other) <= _IOU_OF_ONE for other in kept):
+            kept.append(face)
+    return kept
 
 
 def _follow(running: list[Track], faces: list[Face], number: int) -> tuple[list[Track], list[Track]]:

@@ -316,3 +316,16 @@ def test_a_manifest_that_names_files_outside_the_set_is_refused(capsys, tmp_path
     manifest.write_text(manifest.read_text().replace("train/in", "../in"))
     status, _, why = prepare(capsys, *words, "--overwrite")
     assert status == 2 and "outside the set" in why and (tmp_path / "in.mp4").exists()
+
+
+def test_two_runs_do_not_work_on_one_set(capsys, tmp_path):
+    fcntl = pytest.importorskip("fcntl")
+    write_clip(tmp_path / "in.mp4", num_frames=3)
+    (tmp_path / "out").mkdir()
+    handle = os.open(tmp_path / "out", os.O_RDONLY)
+    words = ("--videos", tmp_path / "in.mp4", "--out", tmp_path / "out", "--size", 32)
+    fcntl.flock(handle, fcntl.LOCK_EX)
+    status, _, why = prepare(capsys, *words)
+    assert status == 2 and "another run" in why and not (tmp_path / "out" / "train").exists()
+    os.close(handle)
+    assert prepare(capsys, *words)[0] == 0

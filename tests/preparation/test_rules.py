@@ -152,9 +152,24 @@ def test_two_people_have_two_tracks_and_a_miss_ends_neither():
 def test_false_alarms_make_no_track():
     face, ghost = Face(2, 5, 20), Face(35, 5, 20)
     frames, detect = seen([face, ghost], [face], [face], [face], [face], [face])
-    tracks = find_tracks(frames, step=1, detect=detect)
-    lasting = [track for track in tracks if track.stop - track.first > 1]
-    assert [(t.first, t.stop) for t in lasting] == [(0, 6)]
+    assert [(t.first, t.stop, t.faces[0]) for t in find_tracks(frames, step=1, detect=detect)] == [
+        (0, 6, face)
+    ]
+
+
+def test_a_face_that_is_found_twice_is_one_person():
+    face, again = Face(2, 5, 20), Face(4, 4, 26)
+    frames, detect = seen(*[[face, again]] * 4)
+    (track,) = find_tracks(frames, step=1, detect=detect)
+    assert track.faces == [again] * 4
+
+
+def test_a_shot_too_short_for_three_looks_needs_a_face_in_each():
+    face = Face(2, 5, 20)
+    frames, detect = seen([face], [face])
+    assert len(find_tracks(frames, step=1, detect=detect)) == 1
+    frames, detect = seen([face], [])
+    assert find_tracks(frames, step=1, detect=detect) == []
 
 
 def test_a_new_shot_begins_a_new_track():

@@ -345,3 +345,56 @@ def test_mug_split_files_choose_subjects_takes_and_frames(capsys, tmp_path):
     (tmp_path / "val.txt").write_text("001 fear take009 img_0000.jpg\n")
     status, _, why = call(capsys, "mug", *words)
     assert status == 2 and "subject 001, as" in why
+
+
+def write_annotation(path: Path, first: int, boxes: list[tuple]) -> None:
+    """A text file as VoxCeleb's are."""
+    head = ["Identity  : \tid10271", "Reference : \tvid", "Offset    : \t0", "FV Conf   : \t19.0\t(1)"]
+    head += ["ASD Conf  : \t4.4", "", "FRAME \tX \tY \tW \tH "]
+    rows = [f"{first + k:06d} \t" + " \t".join(f"{v:g}" for v in box) + " " for k, box in enumerate(boxes)]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("\n".join([*head, *rows, ""]))
+
+
+def test_vox_annotations_of_both_versions_give_the_same_clips(capsys, tmp_path):
+    frames = [numbered_frame(number, 72, 128) for number in range(20)]
+    write_video(tmp_path / "v" / "vid.mp4", frames, 50)  # twice the annotations' rate
+    pixels = [(100, 100, 100, 100)] * 4 + [(300, 100, 100, 100)] * 3  # of 640 x 360: it jumps aside
+    shares = [(x / 640, y / 360, w / 640, h / 360) for x, y, w, h in pixels]
+    for version, boxes in (("1", pixels), ("2", shares)):
+        write_annotation(tmp_path / version / "id10271" / "vid" / "00007.txt", 2, boxes)
+        write_annotation(tmp_path / version / "id10271" / "vid" / "00008.txt", 9, boxes)
+        write_annotation(tmp_path / version / "id10002" / "gone" / "00001.txt", 0, boxes)
+        words = ("--videos", tmp_path / "v", "--annotations", tmp_path / version, "--min-frames", 4)
+        status, said, _ = call(capsys, "vox", *words, "--out", tmp_path / f"out{version}", "--size", 32)
+        assert status == 0 and "2 clips of 14 frames" in said and "1 rejected" in said
+        assert clips_of(tmp_path / f"out{version}") == {
+            "test": ["id10271#vid#00007#000", "id10271#vid#00007#001"]
+        }
+        rows = read_manifest(tmp_path / f"out{version}")["id10271/vid"]
+        assert [(row.start, row.frames, row.box) for row in rows[:2]] == [
+            ("0.080", "8", "10 10 40 40"),
+            ("0.240", "6", "50 10 40 40"),
+        ]
+        assert "ends at frame 26, the video has 20" in rows[2].reason
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("nothing", "has no line FRAME X Y W H"),
+        ("FRAME X Y W H\n", "has no frame"),
+        ("FRAME X Y W H\n1 2 3 4\n", "line 2 is not"),
+        ("FRAME X Y W H\n1 2 3 4 0\n", "line 2 is not"),
+        ("FRAME X Y W H\n1 2 3 4 5\n3 2 3 4 5\n", "do not follow one another"),
+    ],
+)
+def test_an_annotation_that_makes_no_sense_rejects_its_video(capsys, tmp_path, text, reason):
+    write_video(tmp_path / "v" / "vid.mp4", [numbered_frame(0)] * 3, 25)
+    path = tmp_path / "txt" / "id10001" / "vid" / "00001.txt"
+    path.parent.mkdir(parents=True)
+    path.write_text(text)
+    words = ("--videos", tmp_path / "v", "--annotations", tmp_path / "txt", "--out", tmp_path / "out")
+    assert call(capsys, "vox", *words)[0] == 2
+    (row,) = read_manifest(tmp_path / "out")["id10001/vid"]
+    assert row.status == "rejected" and reason in row.reason
