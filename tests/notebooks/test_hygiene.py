@@ -12,7 +12,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
-EXPECTED = {"00", "01", "02", "03", "04", "05", "06", "08"}
+EXPECTED = {"00", "01", "02", "03", "04", "05", "06", "07", "08"}
 PARAMETERS = {"PROFILE", "SEED", "OUT"}
 MAX_CELL_LINES = 25
 MAX_BYTES = 1_000_000
