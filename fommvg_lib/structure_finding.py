@@ -142,9 +142,14 @@ def open_face_landmarker() -> Landmarker:
 
 
 def carry_points(
-    source: Tensor, driving: Tensor, kind: str, frame_generator: FrameGenerator | None
+    source: Tensor,
+    driving: Tensor,
+    kind: str,
+    options: AnimateOptions,
+    frame_generator: FrameGenerator | None = None,
+    fps: float = 25.0,
 ) -> Tensor:
-    """Move a source's points as a driver's move: relative motion, fitted in size.
+    """Move a source's points as a driver's move, or give the driver's own (mode absolute).
 
     Keypoints go through `generate.carry_over`. Others: source + s R (driving[t] - driving[0]), s R being the
     scaled rotation that best takes the driver's first frame to the source, points that either lacks left out.
@@ -153,14 +158,24 @@ def carry_points(
         source: (P, 2).
         driving: (T, P, 2).
         kind: of the structure.
+        options: for keypoints all but mode avd; for others the mode, relative or absolute.
         frame_generator: whose keypoints; kind kp only.
+        fps: the driver's frame rate, for smoothing.
 
     Returns:
         (T, P, 2).
+
+    Raises:
+        InputError: for options that the kind does not know.
     """
+    if options.mode == "avd":
+        raise InputError("mode avd needs a frame generator that renders: frgan knows relative and absolute")
     if kind == "kp":
-        moved = carry_over(frame_generator, Motion(source[None]), Motion(driving), AnimateOptions())
-        return moved.value
+        return carry_over(frame_generator, Motion(source[None]), Motion(driving), options, fps).value
+    if options != AnimateOptions(mode=options.mode):
+        raise InputError(f"best frame, gain, scale and smoothing are for kp structure, this is {kind}")
+    if options.mode == "absolute":
+        return driving
     turn = similarity(driving[0], source)
     return source + (driving - driving[:1]) @ turn.T
 

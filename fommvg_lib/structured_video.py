@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from fommvg_lib.checkpoints import load_weights
+from fommvg_lib.config.animate import AnimateOptions
 from fommvg_lib.files import InputError
 from fommvg_lib.frame_generator.interface import FrameGenerator
 from fommvg_lib.generate import complete_motion, to_images
@@ -53,18 +53,21 @@ class FrganAnimator:
     Args:
         model: the FRGAN.
         frame_generator: whose keypoints are its structure; kind kp only.
-        is_relative: True: the driver's motion is carried over to the source (as `animate` does); False: the
-            driver's own structure is used, for reconstruction.
+        options: how the driver's points become the source's, see `structure_finding.carry_points`; None:
+            relative motion. Mode absolute is that of reconstruction.
     """
 
     name = "frgan"
 
     def __init__(
-        self, model: Frgan, frame_generator: FrameGenerator | None = None, is_relative: bool = True
+        self,
+        model: Frgan,
+        frame_generator: FrameGenerator | None = None,
+        options: AnimateOptions | None = None,
     ) -> None:
         if frame_generator is not None:
             check_keypoints(model, frame_generator)
-        self.model, self.is_relative = model, is_relative
+        self.model, self.options = model, options or AnimateOptions()
         self.finder = StructureFinder(model.structure, frame_generator)
         self.size = model.size
 
@@ -86,11 +89,10 @@ class FrganAnimator:
         moving = self.finder.find(to_images(driving), "driving")
         return self.animate_points(source, still, moving)
 
-    def animate_points(self, source: Tensor, still: Tensor, moving: Tensor) -> Tensor:
+    def animate_points(self, source: Tensor, still: Tensor, moving: Tensor, fps: float = 25.0) -> Tensor:
         """Animate a source (C, S, S) with points (P, 2) by a driver's points (T, P, 2)."""
-        if self.is_relative:
-            kind, generator = self.model.structure.kind, self.finder.frame_generator
-            moving = carry_points(still, moving, kind, generator)
+        kind, generator = self.model.structure.kind, self.finder.frame_generator
+        moving = carry_points(still, moving, kind, self.options, generator, fps)
         drawer = self.model.drawer()
         maps = drawer.draw(torch.cat([still[None], moving]), self.size)
         return self.model.render(source, maps[0], maps[1:], begins=False)
@@ -166,12 +168,3 @@ class FrganCompleter:
         if len(maps) == 1:
             return source[None]
         return self.model.render(source, maps[0], maps)
-
-
-def animate_images(animator: FrganAnimator, source: np.ndarray, driving: np.ndarray) -> np.ndarray:
-    """Animate a picture (S, S, 3) by pictures (T, S, S, 3), all uint8; gives (T, S, S, 3) uint8."""
-    from fommvg_lib.generate import to_tensor
-
-    channels = animator.model.num_channels
-    made = animator.animate_video(to_tensor(source[None], channels)[0], to_tensor(driving, channels))
-    return to_images(made)

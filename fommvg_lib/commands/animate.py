@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from fommvg_lib.commands import animate_pairs, options, sharding
+from fommvg_lib.commands import animate_frgan, animate_pairs, options, sharding
 from fommvg_lib.config.animate import MOTION_MODES
 from fommvg_lib.files import InputError
 
@@ -43,6 +43,7 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
     parser.add_argument("--end", type=float, help="second of the driver to end at")
     parser.add_argument("--batch", type=options.positive_int, help="frames rendered at once")
     _add_many_options(parser)
+    animate_frgan.add_options(parser)
     parser.set_defaults(run=run)
 
 
@@ -80,7 +81,9 @@ def run(args: argparse.Namespace) -> None:
     _check_words(args)
     report = options.Report(args)
     settings = _motion_settings(args)
-    if args.data is None:
+    if args.method == "frgan":
+        _run_frgan(args, report, settings)
+    elif args.data is None:
         _run_one(args, report, settings)
     else:
         animate_pairs.run(args, report, settings)
@@ -95,6 +98,9 @@ def _check_words(args: argparse.Namespace) -> None:
         if not (value is None or value is False):
             with_what = "without --data" if is_one else "with --data"
             raise InputError(f"--{name.replace('_', '-')}: says nothing {with_what}")
+    for name in ("structure", "frame_generator") if args.method != "frgan" else ():
+        if getattr(args, name):
+            raise InputError(f"--{name.replace('_', '-')}: says nothing without --method frgan")
     missing = [f"--{name}" for name in ("source", "driving") if is_one and not getattr(args, name)]
     if missing:
         raise InputError(f"{' and '.join(missing)}: missing; or give --data for many pairs")
@@ -138,6 +144,16 @@ def _run_one(args: argparse.Namespace, report: options.Report, settings: Any) ->
         for picture in _composed(args, rendered, image, driver, whole, box):
             writer.write(picture)
     report.wrote(Path(args.out), frames=len(motion), fps=round(writer.fps, 3), audio=writer.has_audio)
+
+
+def _run_frgan(args: argparse.Namespace, report: options.Report, settings: Any) -> None:
+    """Move the source in pixel space."""
+    driver, image, box, whole, rendered = animate_frgan.prepare(args, settings)
+    writer = _open_writer(args, driver)
+    with writer:
+        for picture in _composed(args, rendered(), image, driver, whole, box):
+            writer.write(picture)
+    report.wrote(Path(args.out), fps=round(writer.fps, 3), audio=writer.has_audio)
 
 
 def _open_writer(args: argparse.Namespace, driver: Any) -> Any:

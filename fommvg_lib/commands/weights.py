@@ -27,9 +27,7 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
 
     imported = actions.add_parser("import", help="make a weights folder of a published file")
     imported.add_argument("file", help="a .pth.tar or .pth as published")
-    imported.add_argument(
-        "--as", dest="kind", required=True, choices=(*KINDS, *WAITING), help="whose file it is"
-    )
+    imported.add_argument("--as", dest="kind", required=True, choices=KINDS, help="whose file it is")
     imported.add_argument("--config", help="fomm, tpsmm: a published config by name, or its YAML file")
     imported.add_argument("--pca", help="vp: its principal components, as published (.npy) or ours")
     imported.add_argument(
@@ -45,10 +43,8 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
     info.set_defaults(run=run_info)
 
 
-KINDS = ("fomm", "tpsmm", "vp", "fi")
+KINDS = ("fomm", "tpsmm", "vp", "fi", "frgan")
 """Those of `importing.KINDS`, which is slow to import; a test compares them."""
-WAITING = ("frgan",)
-"""Kinds that wait for their model."""
 
 
 def run_list(args: argparse.Namespace) -> None:
@@ -129,10 +125,6 @@ def run_import(args: argparse.Namespace) -> None:
     """Import a published file."""
     from fommvg_lib.importing import ImportOptions, import_weights
 
-    if args.kind in WAITING:
-        raise InputError(
-            f"{args.file}: {args.kind} files cannot be imported yet: this version has no such model"
-        )
     report = options.Report(args)
     components = None if args.pca is None else Path(args.pca)
     given = ImportOptions(args.config, args.legacy_swap, components)

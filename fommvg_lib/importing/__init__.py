@@ -14,6 +14,7 @@ from fommvg_lib.checkpoints import load_weights, save_weights
 from fommvg_lib.files import InputError
 from fommvg_lib.importing.fomm import translate_fomm
 from fommvg_lib.importing.fommvg import translate_fi, translate_vp
+from fommvg_lib.importing.frgan import translate_frgan
 from fommvg_lib.importing.tpsmm import translate_tpsmm
 from fommvg_lib.importing.translation import ImportOptions, Translation
 from fommvg_lib.published_files import Checkpoint, read_checkpoint
@@ -48,6 +49,7 @@ KINDS = {
     "tpsmm": Kind(translate_tpsmm, ("inpainting_network", "dense_motion_network"), has_config=True),
     "vp": Kind(translate_vp, ("ench", "encc", "frnn", "pred"), has_namespace=True, is_prediction=True),
     "fi": Kind(translate_fi, ("E", "frnn", "brnn", "pred"), has_namespace=True),
+    "frgan": Kind(translate_frgan, ("gen_state_dict",)),
 }
 
 

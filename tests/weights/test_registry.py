@@ -224,7 +224,7 @@ def test_import_refuses_in_one_line(tmp_path, capsys):
     (tmp_path / "page.pth").write_bytes(b"<html><title>Sign in</title></html>")
     cases = (
         ("fi", "page.pth: is a web page"),
-        ("frgan", "page.pth: frgan files cannot be imported yet: this version has no such model"),
+        ("frgan", "page.pth: is a web page"),
         ("gan", "invalid choice: 'gan'"),
     )
     for kind, told in cases:
