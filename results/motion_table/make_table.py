@@ -115,6 +115,7 @@ def parse(words: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--jobs", type=int, default=1, help="processes at a time, one thread each")
     parser.add_argument("--train-clips", type=int, default=512, help="of landmarks and fomm")
     parser.add_argument("--test-clips", type=int, default=800, help="likewise; half in either set")
+    parser.add_argument("--fps", type=float, help="rate to which a folder of several rates is brought")
     parser.add_argument("--max-windows", type=int, default=1000, help="real clips in either held-out set")
     parser.add_argument("--draws", type=int, default=100, help="bootstrap draws of each interval")
     parser.add_argument("--out", type=Path, help="default: results/motion_table/<motion>")

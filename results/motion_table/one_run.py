@@ -65,7 +65,7 @@ def open_motion(args: argparse.Namespace) -> MotionSet:
         for split in ("train", "test"):
             if not (folder / split).is_dir():
                 raise InputError(f"{folder}: has no folder {split} (a motion set holds train and test)")
-        clips = {split: load_motion_set(folder / split) for split in ("train", "test")}
+        clips = {split: load_motion_set(folder / split, args.fps) for split in ("train", "test")}
     return MotionSet(*(PackedMotion.from_clips(clips[split]) for split in ("train", "test")))
 
 
@@ -206,7 +206,10 @@ def run_one(method: str, seed: int, args: argparse.Namespace) -> None:
 
 def settings_of(args: argparse.Namespace) -> dict[str, Any]:
     """Give what must be equal for runs to stand in one table."""
-    return {name: plain(Path(args.motion) if name == "motion" else getattr(args, name)) for name in SETTINGS}
+    settings = {
+        name: plain(Path(args.motion) if name == "motion" else getattr(args, name)) for name in SETTINGS
+    }
+    return settings | ({"fps": args.fps} if args.fps else {})
 
 
 def record_of(method: str, seed: int, args: argparse.Namespace) -> Path:
