@@ -22,6 +22,9 @@ _FIRST, _MIDDLE, _LAST = (
     [[1.0, 1.0, 0.0], [0.0, 0.0, 1.0]],
 )
 
+SMALLEST_FOLDED = 16
+"""Maps of so few pixels are upsampled after all: folding the kernel costs more than it saves."""
+
 
 def conv_of_upsampled(x: Tensor, weight: Tensor, factor: int) -> Tensor:
     """Give `conv2d(upsample_nearest(x, factor), weight, padding=1)` without upsampling x.
@@ -41,6 +44,8 @@ def conv_of_upsampled(x: Tensor, weight: Tensor, factor: int) -> Tensor:
         return F.conv2d(x, weight, padding=1)
     if factor < 1 or factor % 2:
         raise ValueError(f"factor must be 1 or even, got {factor}")
+    if factor == 2 and x.shape[-2] * x.shape[-1] <= SMALLEST_FOLDED:
+        return F.conv2d(F.interpolate(x, scale_factor=2), weight, padding=1)
     folds = _folds(factor > 2).to(weight)  # (P, 2, 3)
     kinds = len(folds)
     kernels = torch.einsum("pat,qbs,oits->pqoiab", folds, folds, weight)
