@@ -119,6 +119,7 @@ def run_interpolate(args: argparse.Namespace) -> None:
 
 
 def prepared(path: str, args: argparse.Namespace, size: int):
+    """Read a picture as --crop says: uint8 (size, size, 3)."""
     return options.prepared_image(path, args.crop, size)[0]
 
 
@@ -189,6 +190,7 @@ def write_videos(
     num_frames: int,
     fps: float | None,
 ) -> None:
+    """Write the samples under their numbers and report them."""
     from fommvg_lib.video_io import write_video
 
     rate = args.fps or fps or DEFAULT_FPS
