@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 import importlib
 import json
+import subprocess
+import sys
 from fractions import Fraction
 from pathlib import Path
 
@@ -398,3 +400,14 @@ def test_an_annotation_that_makes_no_sense_rejects_its_video(capsys, tmp_path, t
     assert call(capsys, "vox", *words)[0] == 2
     (row,) = read_manifest(tmp_path / "out")["id10001/vid"]
     assert row.status == "rejected" and reason in row.reason
+
+
+def test_a_recipe_of_a_script_travels_to_its_processes(tmp_path):
+    for number in (0, 256):
+        name = f"traj_{number}_to_{number + 255}.tfrecords"
+        write_records(tmp_path / "b" / "train" / name, [trajectory(number, 2)[0]])
+    script = Path(__file__).resolve().parents[2] / "data_prep" / "bair.py"
+    words = ("--records", tmp_path / "b", "--out", tmp_path / "out", "--format", "png", "--jobs", "2")
+    done = subprocess.run([sys.executable, script, *map(str, words)], capture_output=True, text=True)
+    assert done.returncode == 0 and "4 clips of 8 frames" in done.stdout, done.stderr
+    assert done.stderr == ""  # no bar where nobody looks
