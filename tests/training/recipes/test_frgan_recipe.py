@@ -17,9 +17,10 @@ from tests.training.small_runs import assert_same, contents, fit_until, quiet_fi
 
 SMALL = {
     "size": 32, "structure.kind": "landmarks", "clip_frames": 4, "num_clips": 2, "batch_size": 2,
-    "num_steps": 4, "lr": 2e-3, "forecast.code_dim": 8, "forecast.min_width": 4, "forecast.max_width": 8,
+    "num_steps": 4, "lr": 1e-3, "forecast.code_dim": 8, "forecast.min_width": 4, "forecast.max_width": 8,
     "refine.base_width": 4, "refine.max_width": 8, "refine.num_blocks": 1, "refine.critic_width": 4,
     "refine.critic_max_width": 8, "ema_decay": 0.9,
+    "loss_weights.adversarial": 0.02,
 }  # fmt: skip
 
 
@@ -43,13 +44,13 @@ def losses_of_one_batch(recipe, num_steps: int, name: str) -> list[float]:
 
 def test_forecasting_overfits_a_batch():
     made = losses_of_one_batch(small(num_steps=30), 30, "l1")
-    assert made[-1] < 0.6 * made[0]
+    assert made[-1] < 0.5 * made[0]
 
 
 def test_refining_overfits_a_clip(first_stage):
     recipe = small(stage="refine", init=first_stage, batch_size=1, num_steps=30)
     made = losses_of_one_batch(recipe, 30, "l1")
-    assert made[-1] < 0.6 * made[0]
+    assert made[-1] < 0.75 * made[0]
 
 
 def test_forecasting_resumes_exactly(tmp_path):
