@@ -20,7 +20,6 @@ from skimage.feature import Cascade
 
 from fommvg_lib.files import InputError
 from fommvg_lib.video_io.images import resize_image
-from fommvg_lib.weights.helpers import find_helper
 
 _DETECTION_SIDE = 640
 _COARSE = {"scale_factor": 1.15, "step_ratio": 1.5, "min_neighbor_number": 4}
@@ -99,6 +98,8 @@ def _find_by_cascade(image: np.ndarray, is_thorough: bool) -> list[tuple[float, 
 
 def _open_yunet() -> Any | None:
     """Give OpenCV's YuNet, or None without OpenCV 4.8 or without the model's file."""
+    from fommvg_lib.weights.helpers import find_helper  # brings torch along, which the cascade does without
+
     path = find_helper("yunet")
     return None if path is None else _load_yunet(path)
 

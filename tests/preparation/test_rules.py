@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -184,3 +186,8 @@ def test_names_are_safe(text):
     name = safe_name(text)
     assert name and len(name) <= 120 and not name.startswith(".") and "/" not in name
     assert safe_name(name) == name
+
+
+def test_preparation_starts_without_torch():
+    code = "import sys, fommvg_lib.commands.preparation; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0  # else seconds for each process
