@@ -47,7 +47,8 @@ class Source:
 def find_videos(root: str | Path, skip: Path | None = None) -> list[Path]:
     """List the video files, gifs and folders of frames under a folder, sorted by path.
 
-    Hidden files and folders are passed over. Links to folders are followed, each folder is entered once.
+    Hidden files and folders are passed over, and pictures beside videos, which are posters. Links to folders
+    are followed, each folder is entered once.
 
     Args:
         root: a folder, or one video, which is then all there is.
@@ -83,8 +84,9 @@ def _walk(root: Path, skip: Path | None) -> Iterator[Path]:
         entered.add(inode)
         below[:] = sorted(name for name in below if not name.startswith("."))
         shown = [here / name for name in names if not name.startswith(".")]
-        yield from (path for path in shown if path.suffix.lower() in VIDEO_SUFFIXES and path.is_file())
-        if any(path.suffix.lower() in FRAME_SUFFIXES for path in shown):
+        videos = [path for path in shown if path.suffix.lower() in VIDEO_SUFFIXES and path.is_file()]
+        yield from videos
+        if not videos and any(path.suffix.lower() in FRAME_SUFFIXES for path in shown):
             yield here
 
 

@@ -13,7 +13,7 @@ from data_prep.folder import main
 from fommvg_lib.clips import ClipFolder
 from fommvg_lib.clips.layout import VIDEO_SUFFIXES as CLIP_SUFFIXES
 from fommvg_lib.files import PARTIAL
-from fommvg_lib.preparation import VideoRecipe, read_manifest
+from fommvg_lib.preparation import VideoRecipe, find_videos, read_manifest
 from fommvg_lib.preparation.sources import VIDEO_SUFFIXES
 from fommvg_lib.video_io import count_frames, probe, read_video, write_image, write_video
 from tests.video_io.clips import numbered_frame, read_number, write_clip
@@ -329,3 +329,11 @@ def test_two_runs_do_not_work_on_one_set(capsys, tmp_path):
     assert status == 2 and "another run" in why and not (tmp_path / "out" / "train").exists()
     os.close(handle)
     assert prepare(capsys, *words)[0] == 0
+
+
+def test_pictures_beside_videos_are_posters(tmp_path):
+    write_clip(tmp_path / "a.mp4", num_frames=2)
+    write_image(tmp_path / "a.jpg", numbered_frame(0))
+    write_image(tmp_path / "frames" / "0.png", numbered_frame(0))
+    (tmp_path / ".hidden.mp4").write_bytes(b"")
+    assert find_videos(tmp_path) == [tmp_path / "a.mp4", tmp_path / "frames"]
