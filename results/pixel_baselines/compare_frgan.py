@@ -35,7 +35,7 @@ from fommvg_lib.structure_finding import StructureFinder
 from fommvg_lib.structured_video import FrganCompleter
 from fommvg_lib.training.build import SYNTHETIC, build_recipe
 from fommvg_lib.training.engine import EngineConfig, fit
-from fommvg_lib.training.recipes.frgan import structure_picture, video_errors
+from fommvg_lib.training.recipes.frgan_figures import structure_picture, video_errors
 from fommvg_lib.video_io import write_image
 from fommvg_lib.visualize import strip
 from fommvg_lib.weights import DEFAULTS, find_weights

@@ -18,7 +18,8 @@ from fommvg_lib.pixel_baseline.structure import DrawnMaps
 from fommvg_lib.structure_finding import StructureFinder
 from fommvg_lib.synthetic import identities
 from fommvg_lib.synthetic.expressions import EXPRESSIONS as KINDS
-from fommvg_lib.training.recipes.frgan import ForecastRecipe, FrganRecipe, RefineRecipe
+from fommvg_lib.training.recipes.frgan import ForecastRecipe, FrganRecipe
+from fommvg_lib.training.recipes.frgan_refine import RefineRecipe
 from fommvg_lib.weights import DEFAULTS, find_weights
 
 NUM_TEST_CLIPS = 12
