@@ -10,6 +10,7 @@ from fommvg_lib.clips.folder import ClipFolder
 from fommvg_lib.clips.heads import SyntheticClips
 from fommvg_lib.clips.interface import SPLITS, ClipSet, fingerprint, stream_frames
 from fommvg_lib.clips.pairs import FrameItems, FramePairs, PairLoader
+from fommvg_lib.clips.whole import WholeClips
 from fommvg_lib.clips.windows import ClipWindows
 
 SYNTHETIC = "synthetic"
@@ -27,6 +28,7 @@ __all__ = [
     "FramePairs",
     "PairLoader",
     "SyntheticClips",
+    "WholeClips",
     "fingerprint",
     "open_clips",
     "stream_frames",

@@ -16,12 +16,14 @@ from fommvg_lib.visualize.show import (
     show_table,
     show_video,
 )
+from fommvg_lib.visualize.swing import draw_pca_swing
 
 __all__ = [
     "LivePlot",
     "as_frames",
     "draw_boxes",
     "draw_keypoints",
+    "draw_pca_swing",
     "enlarge",
     "figure_picture",
     "flow_picture",
