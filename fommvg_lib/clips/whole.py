@@ -1,4 +1,4 @@
-"""Test items: whole clips, first frame to last, as the public release's dataset gives them outside training."""
+"""Test items: whole clips, first frame to last, as the public release has them outside training."""
 
 from __future__ import annotations
 
