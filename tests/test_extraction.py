@@ -225,24 +225,34 @@ def test_files_that_changed_since_are_not_joined(shards):
     assert len(joined(shards)[0]) == NUM_CLIPS == len(joined(shards)[0])
 
 
-def kill_and_restart(command: list[str], out: Path, rng: random.Random, kills: int) -> None:
-    """Kill a command, by turns when it has made some files and at an operation on its files."""
-    for number in range(kills):
-        if number % 2:
-            assert run(out, command, rng.randint(1, 25)) == -signal.SIGKILL
-            continue
-        process, goal = fork(out, command), rng.randint(0, 3)
-        end = time.monotonic() + PATIENCE
-        while len(list(out.rglob("[!.]*.safetensors"))) < goal and time.monotonic() < end:
+def kill_at_an_operation(command: list[str], out: Path, rng: random.Random) -> None:
+    """Kill a command that has everything to do at one of its first operations on files."""
+    assert run(out, command, fuse=rng.randint(1, 25)) == -signal.SIGKILL
+
+
+def kill_at_a_moment(command: list[str], out: Path, rng: random.Random) -> None:
+    """Kill a command some time after it has made another file or two."""
+    for _ in range(20):
+        process, goal = fork(out, command), num_made(out) + rng.randint(0, 2)
+        while num_made(out) < goal and process.is_alive():
             time.sleep(0.001)
         time.sleep(rng.uniform(0, 0.03))
         process.kill()
         process.join(PATIENCE)
-        assert process.exitcode == -signal.SIGKILL, "it ended before it could be killed"
+        if process.exitcode == -signal.SIGKILL:
+            return
+        shutil.rmtree(out)  # it was done before this process had its turn: again from the start
+    raise AssertionError("it always ended before it could be killed")
+
+
+def num_made(out: Path) -> int:
+    return len(list(out.rglob("[!.]*.safetensors")))
 
 
 def assert_kills_leave_nothing_different(command: list[str], out: Path, unbroken, seed: int) -> None:
-    kill_and_restart(command, out, random.Random(seed), 2)
+    rng = random.Random(seed)
+    kill_at_an_operation(command, out, rng)
+    kill_at_a_moment(command, out, rng)
     assert run(out, command) == 0, out.with_suffix(".log").read_text()[-2000:]
     assert contents(out) == unbroken
 
