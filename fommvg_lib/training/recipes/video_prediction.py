@@ -198,8 +198,10 @@ class VideoPredictionRecipe(PublishedPredictionSteps):
         shape = count, *real.shape[:2], self.config.noise_dim
         noise = self.randn(step, STREAM_NOISE, share, *shape, dim=1)
         fake = self.model.network(start.repeat(count, 1), noise.flatten(0, 1))
-        terms = {"loss_moments": self._moment_loss(fake)}
-        total = self.config.weight_moments * terms["loss_moments"]
+        total, terms = fake.new_zeros(()), {}
+        if self.config.weight_moments:
+            terms["loss_moments"] = self._moment_loss(fake)
+            total = total + self.config.weight_moments * terms["loss_moments"]
         first = fake[: len(real)]
         if self.config.weight_score:
             terms["loss_score"] = self.features.score(first, fake[len(real) :], real)

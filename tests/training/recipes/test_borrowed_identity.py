@@ -113,7 +113,7 @@ def test_the_critic_sees_borrowed_motion(weights):
     largest = []
     for each in (recipe, plain):
         each.phases(0)[0].losses(batch, 0, Share())
-        largest.append(batch["real"][1].abs().max())
+        largest.append(batch["real"].abs().max())
     assert largest[0] < 1e-3 < 0.1 < largest[1]  # a window of one and the same frame does not move
 
 
@@ -124,7 +124,7 @@ def test_the_legacy_critic_sees_borrowed_motion(weights):
     for each in (recipe, plain):
         each.networks["critic"].register_forward_pre_hook(lambda module, given: seen.append(given[0]))
         each.phases(0)[1].losses(batch, 0, Share())
-    ours, theirs = (differences[:, :9].abs().max() for differences in seen)  # of real windows, then generated
+    ours, theirs = (differences.abs().max() for differences in seen[::2])  # of real windows, then generated
     assert ours < 1e-5 < 1e-3 < theirs
 
 
