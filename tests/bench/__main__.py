@@ -21,7 +21,7 @@ HERE = Path(__file__).resolve().parent
 
 def bench_names() -> list[str]:
     """Name the benches, in alphabetical order."""
-    return sorted(path.stem for path in HERE.glob("*.py") if not path.stem.startswith("_"))
+    return sorted(path.stem for path in HERE.glob("*.py") if not path.stem.startswith(("_", "test_")))
 
 
 def record_one(name: str, out: Path) -> None:
