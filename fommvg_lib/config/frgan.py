@@ -177,7 +177,7 @@ class FrganConfig(Config):
     """Everything random is derived from it."""
 
     PROFILES: ClassVar[dict[str, dict[str, Any]]] = {
-        "smoke": {**_SMALL, "num_clips": 24, "num_steps": 12, "batch_size": 4,
+        "smoke": {**_SMALL, "num_clips": 16, "num_steps": 10, "batch_size": 4, "clip_frames": 8,
                   "forecast": ForecastConfig(32, 8, 32), "refine": RefineConfig(4, 16, 1, 4, 16)},
         "shipped": {**_SMALL, "num_steps": 800, "batch_size": 8},
         "colab": {"precision": "bf16", "num_epochs": 20, "num_clips": 800},
