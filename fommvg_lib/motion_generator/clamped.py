@@ -43,8 +43,10 @@ class _ClampedSum(torch.autograd.Function):
         ctx: Any, x0: Tensor, differences: Tensor, num_values: int, gives_differences: bool
     ) -> Tensor:
         path = torch.cat([x0[:, None], differences], dim=1)
-        for step in range(differences.shape[1]):
-            path[:, step + 1].add_(path[:, step])[:, :num_values].clamp_(-1, 1)
+        frames, values = path.unbind(dim=1), path[..., :num_values].unbind(dim=1)
+        for step in range(1, len(frames)):
+            frames[step].add_(frames[step - 1])
+            values[step].clamp_(-1, 1)
         ctx.save_for_backward(path, differences)
         ctx.num_values, ctx.gives_differences = num_values, gives_differences
         return path.diff(dim=1) if gives_differences else path

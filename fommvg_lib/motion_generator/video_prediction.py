@@ -90,8 +90,10 @@ class VideoPrediction(StoredGenerator):
         noise = draw_noise(num_samples, (batch, num_noise, self.network.noise_dim), generator).to(device)
         first = motion[:, last].to(noise).expand(num_samples, -1, -1).flatten(0, 1)  # (S B, D)
         drawn = self._generate(first, noise.flatten(0, 1)).unflatten(0, (num_samples, batch)).to(motion)
-        past = motion[None, :, :last].expand(num_samples, -1, -1, -1)
-        return keep_known(torch.cat([past, drawn], dim=2), motion, known)
+        if last:
+            past = motion[None, :, :last].expand(num_samples, -1, -1, -1)
+            drawn = torch.cat([past, drawn], dim=2)
+        return keep_known(drawn, motion, known)
 
     def _generate(self, first: Tensor, noise: Tensor) -> Tensor:
         if self.form == "legacy":

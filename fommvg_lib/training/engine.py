@@ -24,6 +24,7 @@ from fommvg_lib.files import InputError
 from fommvg_lib.precision import tensor_float_32
 from fommvg_lib.training.cadence import Cadence, Due
 from fommvg_lib.training.clock import StepClock
+from fommvg_lib.training.memory import keep_freed_memory
 from fommvg_lib.training.processes import Processes, local_device_index
 from fommvg_lib.training.recipe import Recipe
 from fommvg_lib.training.run_folder import RunFolder
@@ -91,6 +92,8 @@ def fit(
     """
     settings = settings or EngineConfig()
     processes = Processes(recipe.device)
+    if recipe.device.type == "cpu":
+        keep_freed_memory()
     _check_shares(recipe, settings, processes)
     _prepare_networks(recipe, settings, processes)
     clock = StepClock(recipe.device, settings.time_steps)
@@ -147,6 +150,7 @@ def _prepare_networks(recipe: Recipe, settings: EngineConfig, processes: Process
     for name, network in recipe.networks.items():
         recipe.networks[name] = processes.synchronised(network)
     if settings.compile:
+        torch._dynamo.config.allow_rnn = True  # it would leave recurrent networks out
         for module in recipe.compiled_modules():
             module.compile()
 
