@@ -5,6 +5,7 @@ They lie beside the repository and are no part of it; without them these tests a
 
 from __future__ import annotations
 
+import csv
 import json
 import shutil
 from dataclasses import dataclass
@@ -17,6 +18,9 @@ from PIL import Image, ImageOps
 
 from fommvg_lib.__main__ import main
 from fommvg_lib.driving import DrivingVideo
+from fommvg_lib.extraction import extract_folder
+from fommvg_lib.frame_generator import load_frame_generator
+from fommvg_lib.motion_files import load_motion
 from fommvg_lib.video_io import probe, read_frames
 from tests.video_io.clips import set_display_matrix
 
@@ -133,6 +137,18 @@ def test_every_portrait_is_animated_and_pasted_back(capsys, tmp_path, path):
     frames = list(read_frames(tmp_path / "out"))
     upright = upright_size(path)
     assert len(frames) == 3 and all(frame.shape[:2] == upright for frame in frames)
+
+
+@pytest.mark.soak
+def test_every_frame_of_every_clip_is_extracted(tiny_weights, tmp_path):
+    """All folders at once; the portraits, pictures of many sizes, are no clip and are listed as such."""
+    result = extract_folder(load_frame_generator(tiny_weights), CLIPS, tmp_path)
+    assert list(result.rejected) == ["portraits"] and "the first frame is" in result.rejected["portraits"]
+    made = {path.relative_to(tmp_path).as_posix(): len(load_motion(path)) for path in result.written}
+    with (CLIPS / "clips.csv").open(encoding="utf-8", newline="") as stream:
+        rows = [row for row in csv.DictReader(stream) if row["folder"] != "portraits"]
+    listed = {f"{row['folder']}/{Path(row['file']).stem}.safetensors": int(row["frames"]) for row in rows}
+    assert len(rows) == len(listed) and made == listed
 
 
 def upright_size(path: Path) -> tuple[int, int]:
