@@ -7,6 +7,7 @@ rest. Motion is (B, T, D), scores of any shape; every loss is a scalar mean unle
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 
 import torch
 from torch import Tensor
@@ -274,7 +275,8 @@ def sequence_penalty(
     Source: Gulrajani et al. 2017, Eq. 3.
     """
     mixed = torch.lerp(fake, real, share_real[:, None, None]).detach().requires_grad_()
-    with torch.backends.cudnn.flags(enabled=False):  # cuDNN's GRU has no second derivative
+    without_cudnn = torch.backends.cudnn.flags(enabled=False) if mixed.is_cuda else nullcontext()
+    with without_cudnn:  # its GRU has no second derivative
         scores = critic(mixed, condition).mean(dim=-1)
     (gradient,) = torch.autograd.grad(scores.sum(), mixed, create_graph=True)
     return (gradient.flatten(1).norm(dim=1) - 1).square().mean()

@@ -146,8 +146,11 @@ class Recipe:
         return self._pairs[name]
 
     def compiled_modules(self) -> list[nn.Module]:
-        """Name the modules that `torch.compile` may take; those that a step calls."""
-        return list(self.networks.values())
+        """Name the modules that `torch.compile` may take: those that a step calls.
+
+        A network that cannot be called itself, such as a motion generator, stands for its parts.
+        """
+        return [module for network in self.networks.values() for module in _called(network)]
 
     def learning_rate_factor(self, step: int) -> float:
         """Give the factor on every base learning rate at a step, counted from 0."""
@@ -180,6 +183,12 @@ class Recipe:
     def save(self, folder: Path, info: dict[str, Any]) -> str:
         """Write a weights folder for use; give the hash of its tensors."""
         raise NotImplementedError
+
+
+def _called(network: nn.Module) -> list[nn.Module]:
+    if type(network).forward is not nn.Module.forward:
+        return [network] if any(True for _ in network.parameters()) else []
+    return [module for child in network.children() for module in _called(child)]
 
 
 def load_same_model(network: nn.Module, weights: Weights, kind: str, config: dict[str, Any]) -> None:
