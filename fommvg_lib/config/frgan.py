@@ -113,6 +113,10 @@ class FrganLossWeights(Config):
     """Mean absolute difference, frames in [-1, 1] (public release)."""
     mask: float = 0.05
     """Mean of the mask: it keeps the change local (public release)."""
+    colour: float = 0.0
+    """L1 of the colour alone, the mask left out; forecasting only (published: none). A short run opens the
+    mask only where the colour is right, and learns the colour only where the mask is open: it copies the
+    start frame for long. This term is meant to break the circle (our option)."""
     gradient_difference: float = 1.0
     """Differences of neighbouring pixels, absolute; refining only (our definition)."""
     flicker: float = 1.0
@@ -133,6 +137,7 @@ _SMALL = {
     "constant_share": 0.5,
     "loss_weights.adversarial": 0.02,
     "loss_weights.mask": 0.005,
+    "loss_weights.colour": 1.0,
     "ema_decay": 0.99,
 }
 

@@ -6,9 +6,16 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from fommvg_lib.config.frgan import ForecastConfig, FrganConfig
+from fommvg_lib.config.frgan import ForecastConfig, FrganConfig, FrganLossWeights
 from fommvg_lib.pixel_baseline.frgan.blocks import Part, UpBlock, norm_parts
-from fommvg_lib.pixel_baseline.frgan.forecast import ForecastCritic, ForecastGenerator, analogy, compose
+from fommvg_lib.pixel_baseline.frgan.forecast import (
+    Forecast,
+    ForecastCritic,
+    ForecastGenerator,
+    analogy,
+    compose,
+)
+from fommvg_lib.pixel_baseline.frgan.objective import forecast_losses
 from fommvg_lib.pixel_baseline.frgan.resampled_conv import conv_of_upsampled, pooled_conv
 
 SMALL = ForecastConfig(code_dim=8, min_width=4, max_width=16)
@@ -117,3 +124,14 @@ def test_output_ranges_and_gradients_reach_every_parameter():
 def test_a_config_that_contradicts_itself_is_refused(change: dict, named: str):
     with pytest.raises(ValueError, match=named):
         FrganConfig().replace(**change)
+
+
+def test_the_colour_learns_behind_a_closed_mask_only_if_it_is_weighed():
+    source, driving = torch.rand(2, 1, 3, 16, 16)
+    colour = torch.zeros(1, 3, 16, 16, requires_grad=True)
+    mask = torch.zeros(1, 1, 16, 16)
+    made = Forecast(compose(colour, mask, source), mask, colour)
+    for weight, moves in ((0.0, False), (1.0, True)):
+        terms = forecast_losses(None, made, driving, driving, FrganLossWeights(colour=weight))
+        (gradient,) = torch.autograd.grad(terms["total"], colour, retain_graph=True)
+        assert bool(gradient.abs().sum() > 0) == moves

@@ -26,10 +26,12 @@ class Forecast:
     Attributes:
         image: (B, C, S, S) in [-1, 1].
         mask: (B, 1, S, S) in [0, 1], 1 where the frame is painted anew.
+        colour: (B, C, S, S) in [-1, 1], what is painted there.
     """
 
     image: Tensor
     mask: Tensor
+    colour: Tensor
 
 
 @dataclass(frozen=True)
@@ -151,7 +153,7 @@ class ForecastGenerator(nn.Module):
         """Compose what the codes say over the start frames; see the module."""
         skips = [list(level) for level in zip(image.levels, driving.levels, start.levels, strict=True)]
         colour, mask = self.decoder(analogy(image.code, driving.code, start.code), skips)
-        return Forecast(compose(colour, mask, source), mask)
+        return Forecast(compose(colour, mask, source), mask, colour)
 
 
 def analogy(image: Tensor, driving: Tensor, start: Tensor) -> Tensor:

@@ -69,6 +69,9 @@ def forecast_losses(
     """
     terms = {"l1": l1(made.image, driving), "mask": made.mask.mean()}
     total = weights.l1 * terms["l1"] + weights.mask * terms["mask"]
+    if weights.colour:
+        terms["colour"] = l1(made.colour, driving)
+        total = total + weights.colour * terms["colour"]
     if critic is not None:
         terms["loss_G"] = -critic(torch.cat([made.image, driving_map], dim=1)).float().mean()
         total = total + weights.adversarial * terms["loss_G"]
