@@ -73,7 +73,7 @@ class FlowConfig(Config):
             "width": 48, "num_layers": 2, "hidden_dim": 96, "max_window": 32, "warm_up": 20,
             "ema_decay": 0.98,
         },
-        "shipped": {"num_clips": 512, "num_epochs": 100, "epoch_size": 100},
+        "shipped": {"num_clips": 512, "num_epochs": 60, "epoch_size": 100},
         "colab": {"num_clips": 1024, "num_epochs": 60, "width": 192, "num_layers": 4, "hidden_dim": 512},
     }  # fmt: skip
 

@@ -9,6 +9,7 @@ Wainwright and Simoncelli 2000 (Gaussian scale mixtures).
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -33,6 +34,7 @@ class Activity(nn.Module):
         steps: (L,), numbers of steps for which the following are known: 1, 2, 4 and so on.
         speed: (D,), root-mean-square speed of the components, per frame.
         mean: (L, D), of activities over so many steps.
+        most: (L, D), of which one window in a hundred has more; no draw has.
         size: (L,), variance over that of `BASE_STEPS`.
         doubt: (L,), variance with which so many steps show the activity of the longest window.
         covariance: (D, D), over `BASE_STEPS`.
@@ -44,6 +46,7 @@ class Activity(nn.Module):
         self.register_buffer("steps", (2 ** torch.arange(count)).clamp_max(longest - 1), persistent=False)
         self.register_buffer("speed", torch.ones(num_dims))
         self.register_buffer("mean", torch.zeros(count, num_dims))
+        self.register_buffer("most", torch.zeros(count, num_dims))
         self.register_buffer("size", torch.zeros(count))
         self.register_buffer("doubt", torch.ones(count))
         self.register_buffer("covariance", torch.eye(num_dims))
@@ -58,6 +61,7 @@ class Activity(nn.Module):
         for place, steps in enumerate(self.steps.tolist()):
             pieces = self._pieces(speeds, steps)
             self.mean[place] = pieces.mean(dim=(0, 1))
+            self.most[place] = torch.from_numpy(np.quantile(pieces.flatten(0, 1), 0.99, axis=0))
             self.size[place] = pieces.flatten(0, 1).var(dim=0).mean() / covariance.diagonal().mean()
             self.doubt[place] = LEAST_DOUBT + (pieces - whole[:, None]).flatten(0, 1).var(dim=0).mean()
         self.covariance.copy_(covariance)
@@ -87,7 +91,8 @@ class Activity(nn.Module):
             gain = torch.linalg.solve(covariance + doubt, covariance)  # (D, D), transposed
             mean, covariance = mean + shown.double() @ gain, covariance - covariance @ gain
         values, vectors = torch.linalg.eigh((covariance + covariance.mT) / 2)
-        return (mean + noise.double() * values.clamp_min(0).sqrt() @ vectors.mT).to(noise)
+        drawn = mean + noise.double() * values.clamp_min(0).sqrt() @ vectors.mT
+        return drawn.minimum(self._at(self.most, len(known) - 1)).to(noise)
 
     def _measure(self, speeds: Tensor) -> Tensor:
         """Give the activities of (..., steps, D)."""

@@ -2,8 +2,8 @@
 
 White noise would have to be smoothed by the network, and what is left of it shows as jitter. So the noise is
 as smooth in time, and its numbers hang together, as in the training set. Displacements are split into
-components that are uncorrelated in place and in acceleration, slow ones first; groups of equally fast ones
-share a covariance in time K. K is intrinsic, c - g(|t - s|) with the variogram g of the motion and a large c:
+components that are uncorrelated in place and in acceleration, slow ones first, each with its covariance in
+time K. K is intrinsic, c - g(|t - s|) with the variogram g of the motion and a large c:
 nothing is assumed of where a clip's motion is centred. Conditioned on the known frames (kriging), the process
 meets them at all times of the flow. Sources: Kollovieh et al. 2025 (flow matching from Gaussian-process
 priors); Wiskott and Sejnowski 2002 (slow features); Chiles and Delfiner 2012, Sec. 7.3 (conditioning).
@@ -16,7 +16,6 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-NUM_GROUPS = 16
 CENTRE = 10.0
 """c, in units of the variogram's largest value."""
 MIN_VARIANCE = 1e-6
@@ -31,21 +30,19 @@ class MotionPrior(nn.Module):
         longest: frames of the longest window.
 
     Attributes:
-        variogram: (G, T), g of each group at lags 0 to T - 1, T the longest window.
-        roots: (G, T, T), lower triangular, K = root root^T; made of the variogram, not saved.
+        variogram: (D, T), g of each component at lags 0 to T - 1, T the longest window.
+        roots: (D, T, T), lower triangular, K = root root^T; made of the variogram, not saved.
         mixing: (D, D), from components, of unit displacement, to the D numbers.
         unmixing: (D, D), its inverse.
-        group: (D,), which K a component has.
     """
 
     def __init__(self, num_dims: int, longest: int) -> None:
         super().__init__()
         variogram = 1 - torch.exp(-torch.arange(longest) / 8.0)
-        self.register_buffer("variogram", variogram.expand(NUM_GROUPS, -1).clone())
+        self.register_buffer("variogram", variogram.expand(num_dims, -1).clone())
         self.register_buffer("roots", _roots(self.variogram), persistent=False)
         self.register_buffer("mixing", torch.eye(num_dims))
         self.register_buffer("unmixing", torch.eye(num_dims))
-        self.register_buffer("group", torch.arange(num_dims) * NUM_GROUPS // num_dims)
         self.register_load_state_dict_post_hook(_make_roots)
 
     def fit(self, path: Tensor) -> None:
@@ -60,10 +57,7 @@ class MotionPrior(nn.Module):
         path = path.detach().double()
         mixing, unmixing = slow_components(path)
         components = path @ unmixing.T
-        for group in range(NUM_GROUPS):
-            chosen = components[..., self.group == group]
-            if chosen.shape[-1]:
-                self.variogram[group].copy_(_variogram(chosen))
+        self.variogram.copy_(_variogram(components))
         _make_roots(self)
         self.mixing.copy_(mixing)
         self.unmixing.copy_(unmixing)
@@ -79,12 +73,12 @@ class MotionPrior(nn.Module):
             known: (P, T) bool, P patterns, each with a known frame; T at most the longest window.
         """
         num_frames, seen = known.shape[1], known.double()[:, None, :, None]  # (P, 1, T, 1)
-        roots = self.roots[:, :num_frames, :num_frames]  # (G, T, T)
+        roots = self.roots[:, :num_frames, :num_frames]  # (D, T, T)
         covariance = roots @ roots.mT
-        among_seen = seen * covariance * seen.mT + torch.diag_embed(1 - seen[..., 0])  # (P, G, T, T)
+        among_seen = seen * covariance * seen.mT + torch.diag_embed(1 - seen[..., 0])  # (P, D, T, T)
         meet = torch.cholesky_solve(seen * covariance, torch.linalg.cholesky(among_seen)).mT * seen.mT
         depart = roots - meet @ roots
-        meet, depart = (maps.to(self.mixing)[:, self.group] for maps in (meet, depart))
+        meet, depart = (maps.to(self.mixing) for maps in (meet, depart))
         return Bridge(meet, depart, self.mixing, self.unmixing)
 
 
@@ -154,9 +148,10 @@ def slow_components(path: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _variogram(path: Tensor) -> Tensor:
-    """Give half the mean square of (N, T, C) over each lag 0 to T - 1."""
-    halves = [(path[:, lag:] - path[:, :-lag]).square().mean() / 2 for lag in range(1, path.shape[1])]
-    return torch.stack([path.new_zeros(()), *halves])
+    """Give half the mean square of each component of (N, T, D) over each lag 0 to T - 1: (D, T)."""
+    gaps = [path[:, lag:] - path[:, :-lag] for lag in range(1, path.shape[1])]
+    halves = [gap.square().mean(dim=(0, 1)) / 2 for gap in gaps]
+    return torch.stack([path.new_zeros(path.shape[-1]), *halves], dim=1)
 
 
 def _make_roots(prior: MotionPrior, _: object = None) -> None:
@@ -164,7 +159,7 @@ def _make_roots(prior: MotionPrior, _: object = None) -> None:
 
 
 def _roots(variogram: Tensor) -> Tensor:
-    """Give the Cholesky roots (G, T, T), float64, of the covariances in time of variograms (G, T)."""
+    """Give the Cholesky roots (D, T, T), float64, of the covariances in time of variograms (D, T)."""
     variogram = variogram.double().cpu()
     time = torch.arange(variogram.shape[1])
     lag = (time[:, None] - time).abs()
