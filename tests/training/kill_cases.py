@@ -34,10 +34,15 @@ FOMM_WORDS = (
     "loss_weights.generator_gan=1 loss_weights.feature_matching=[10,10] discriminator.num_blocks=2 "
     "discriminator.block_expansion=4 discriminator.max_features=8"
 ).split()
-MOTION_WORDS = (
-    "epoch_size=8 batch_size=8 hidden_dim=12 noise_dim=6 num_components=6 critic_width=8 "
-    "min_window=8 max_window=16 constant_share=0.5"
-).split()
+_ALL = "epoch_size=8 batch_size=8 min_window=8 max_window=16 constant_share=0.5"
+_PAIR = f"{_ALL} hidden_dim=12 noise_dim=6 num_components=6 critic_width=8"
+MOTION_WORDS = {
+    "vp": _PAIR.split(),
+    "fi": _PAIR.split(),
+    "wgan": f"{_ALL} hidden_dim=8 critic_dim=8 noise_dim=6 num_components=6 num_critic=3".split(),
+    "ar": f"{_ALL} hidden_dim=8 sampling_epochs=2".split(),
+    "flow": f"{_ALL} width=16 num_layers=1 num_heads=2 hidden_dim=16 num_patterns=4 num_samples=2".split(),
+}
 
 
 @dataclass(frozen=True)
@@ -45,10 +50,10 @@ class Case:
     """A tiny model that is trained by the command.
 
     Attributes:
-        kind: "fomm", "vp" or "fi".
-        num_steps: of the run; of vp and fi a multiple of 8.
+        kind: "fomm" or a motion generator.
+        num_steps: of the run; of motion generators a multiple of 8.
         save_every: steps between checkpoints, figures and pictures.
-        motion: folder of motion files, for vp and fi.
+        motion: folder of motion files, for motion generators.
         processes: 1 or 2.
         workers: that prepare frames.
     """
@@ -68,7 +73,7 @@ class Case:
         words += ["--workers", str(self.workers)]
         if self.kind == "fomm":
             return [*words, *FOMM_WORDS, f"num_steps={self.num_steps}"]
-        return [*words, *MOTION_WORDS, f"num_epochs={self.num_steps // 8}"]
+        return [*words, *MOTION_WORDS[self.kind], f"num_epochs={self.num_steps // 8}"]
 
 
 class Fuse:

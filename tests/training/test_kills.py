@@ -1,7 +1,7 @@
 """Runs that are killed with SIGKILL at any moment resume and end bit-identical.
 
-`make test` kills three runs of the command and the smallest run in many places; `make soak` kills 60 runs of
-the command, and the smallest run wherever it touches a file.
+`make test` kills three runs of the command and the smallest run in many places; `make soak` kills the command
+63 times, each motion generator among them, and the smallest run wherever it touches a file.
 """
 
 import os
@@ -29,6 +29,8 @@ COMMANDS = [
 """Kind, processes, workers, seed: runs of the command, each killed 3 times at random moments."""
 FUSES = [(kind, 1, 5) for kind in ("fomm", "vp", "fi")] + [(kind, 2, 3) for kind in ("fomm", "vp", "fi")]
 """Kind, processes, kills: runs that are killed at operations on their files."""
+COMPLETERS = ("wgan", "ar", "flow")
+"""Kinds of which one run is killed once, at a random moment."""
 
 
 @pytest.fixture(scope="module")
@@ -104,6 +106,14 @@ def test_command_killed_at_three_random_moments_ends_the_same(
 
 
 @pytest.mark.soak
+@pytest.mark.parametrize("kind", COMPLETERS)
+def test_completer_killed_at_a_random_moment_ends_the_same(forks, motion, unbroken, tmp_path, kind):
+    case, run = Case(kind, 80, 8, motion), tmp_path / "run"
+    kill_at(random_moments(kind, 1, case.num_steps), run, lambda: forks.start(run, words=case.words(run)))
+    assert_same(contents(run), unbroken(case))
+
+
+@pytest.mark.soak
 @pytest.mark.parametrize("kind,processes,num_kills", FUSES)
 def test_command_killed_at_operations_on_its_files_ends_the_same(
     forks, motion, unbroken, tmp_path, kind, processes, num_kills
@@ -121,8 +131,8 @@ def test_command_killed_at_operations_on_its_files_ends_the_same(
     assert_same(contents(run), unbroken(case))
 
 
-def test_soak_has_60_kills():
-    assert 3 * len(COMMANDS) + sum(num_kills for _, _, num_kills in FUSES) == 60
+def test_soak_has_63_kills():
+    assert 3 * len(COMMANDS) + sum(num_kills for _, _, num_kills in FUSES) + len(COMPLETERS) == 63
 
 
 def test_run_killed_at_steps_of_a_save_ends_the_same(forks, tmp_path):
