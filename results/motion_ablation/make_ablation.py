@@ -111,7 +111,7 @@ def _leave_record(
 def write_table(args: argparse.Namespace, seconds: float) -> None:
     """Write table.md, and config, metrics and manifest of all runs that are there."""
     real = read_json(record_of(REAL, 0, args))
-    lines = [f"# Corrections of VP and FI, one at a time, {args.minutes:g} CPU minutes each", ""]
+    lines = [f"# Corrections of VP and FI, one at a time (CPU time of each: {args.minutes:g} min)", ""]
     metrics: dict[str, dict[str, dict[str, float]]] = {}
     seeds: set[int] = set()
     for kind, task in TASKS.items():
@@ -123,7 +123,8 @@ def write_table(args: argparse.Namespace, seconds: float) -> None:
             metrics.setdefault(task, {}).update(
                 {f"{variant.name}, seed {r['seed']}": r["figures"][task] for r in records}
             )
-        lines += _table(task, rows)
+        if len(rows) > 1:
+            lines += _table(task, rows)
     write_text(args.out / "table.md", "\n".join(lines))
     about = {"seeds": sorted(seeds), "data": real["motion"]}
     config = {**settings_of(args), "variants": {v.name: v.changes for v in VARIANTS}}
