@@ -282,18 +282,20 @@ def sequence_penalty(
     return (gradient.flatten(1).norm(dim=1) - 1).square().mean()
 
 
-def flow_matching(velocity: Tensor, wanted: Tensor, known: Tensor) -> tuple[Tensor, Tensor]:
-    """Squared error of a flow's velocity on unknown frames, and of its change from frame to frame.
+def flow_matching(velocity: Tensor, wanted: Tensor, known: Tensor, units: Sequence[Tensor]) -> list[Tensor]:
+    """Squared errors of a flow's velocity on unknown frames, and of its differences from frame to frame.
 
-    Known frames have no error, so the second term also sees the step from a known frame to the next. Both are
-    means over all frames, the known ones too: so parts of a batch can be averaged.
+    Known frames have no error, so differences also see the step from a known frame to the next. All are means
+    over all frames, the known ones too: so parts of a batch can be averaged.
 
     Args:
         velocity: (B, T, D).
         wanted: (B, T, D), motion less the draw from the prior.
         known: (B, T) bool.
+        units: (D,) for each order of differences, from 0: sizes of those of the motion. What is small in the
+            motion, as second differences are, hardly counts otherwise.
 
-    Source: Lipman et al. 2023, Eq. 9; the second term is ours.
+    Source: Lipman et al. 2023, Eq. 9; differences are ours.
     """
     error = (velocity - wanted).masked_fill(known[..., None], 0)
-    return error.square().mean(), error.diff(dim=1).square().mean()
+    return [(error.diff(n=order, dim=1) / unit).square().mean() for order, unit in enumerate(units)]

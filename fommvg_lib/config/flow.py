@@ -57,7 +57,9 @@ class FlowConfig(Config):
     max_window: int = 64
     """Longest window of a step, in frames (at most the longest clip); use beyond it goes window by window."""
     weight_change: float = 1.0
-    """Weight of the error of the velocity's change from frame to frame; at 1 it counts like the other."""
+    """Weight of the error of the velocity's first difference in time; at 1 it counts like the error."""
+    weight_bend: float = 1.0
+    """Weight of the error of its second difference, likewise."""
     share_prediction: float = 0.3
     """Share of the windows that know the first frame alone."""
     share_interpolation: float = 0.3
@@ -85,7 +87,7 @@ class FlowConfig(Config):
         ):  # fmt: skip
             if not getattr(self, name) > 0:
                 raise ValueError(f"{name} must be above 0, got {getattr(self, name)}")
-        for name in ("warm_up", "weight_decay", "clip_norm", "weight_change"):
+        for name in ("warm_up", "weight_decay", "clip_norm", "weight_change", "weight_bend"):
             if not getattr(self, name) >= 0:
                 raise ValueError(f"{name} must be at least 0, got {getattr(self, name)}")
         for name in ("beta1", "beta2", "ema_decay"):

@@ -19,6 +19,7 @@ def test_profiles_survive_the_round_trip_through_plain_values(profile):
     [
         {"batch_size": 0}, {"min_window": 3}, {"min_window": 50, "max_window": 40}, {"beta1": 1.0},
         {"beta2": -0.1}, {"ema_decay": 1.0}, {"constant_share": 0.0}, {"weight_change": -1.0},
+        {"weight_bend": -1.0},
         {"clip_norm": -1.0}, {"num_patterns": 5}, {"width": 90},
         {"share_prediction": 0.6}, {"share_past": -0.1},
     ],

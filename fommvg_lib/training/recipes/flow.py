@@ -2,8 +2,8 @@
 
 A step: windows of one random length; some random patterns of known frames, each for a block of windows; for
 each window a draw from the prior, as lively as the window itself, and a time t of the flow. The network sees
-x_t = (1 - t) draw + t motion, and the velocity it gives on unknown frames is pulled to motion - draw. A
-second term does the same for the velocity's change from frame to frame, in units of the motion's own change:
+x_t = (1 - t) draw + t motion, and the velocity it gives on unknown frames is pulled to motion - draw. Two
+terms do the same for its first and second differences from frame to frame, each number in units of its own:
 jitter is small beside displacement and would hardly count. Source: Lipman et al. 2023, Eq. 9 and Sec. 4.1
 (straight paths).
 """
@@ -31,6 +31,8 @@ from fommvg_lib.training.recipes.motion import STREAM_CHECK, STREAM_NOISE, Motio
 CHECK_PREDICTION = 60
 CHECK_INTERPOLATION = (12, 32)
 PICTURE_FRAMES = 48
+LEAST_SHARE = 0.05
+"""Of the mean size of all numbers, below which a number that hardly moves counts no more."""
 
 
 class FlowRecipe(MotionRecipe):
@@ -67,7 +69,8 @@ class FlowRecipe(MotionRecipe):
         windows = train.every_window(self.longest)
         self.model.fit(windows)
         path = self.model.see(windows, known_at(self.longest, 0).expand(len(windows), -1)).path
-        self.change_unit = (path.diff(dim=1).square().mean() / path.square().mean()).item()
+        sizes = (path.diff(n=order, dim=1).square().mean(dim=(0, 1)).sqrt() for order in range(3))
+        self.units = [size.clamp_min(LEAST_SHARE * size.mean()).to(device) for size in sizes]
         self.add_model(self.model)
         self.add_optimizer(
             "model", list(self.model.parameters()), config.learning_rate, (config.beta1, config.beta2),
@@ -109,9 +112,9 @@ class FlowRecipe(MotionRecipe):
         start = bridge.draw(seen.path, noise, activity)
         mixed = torch.lerp(start, seen.path, time[:, None, None])
         velocity = self.model.velocity(mixed, time, known, seen.condition, activity, bridge)
-        loss, loss_change = flow_matching(velocity, seen.path - start, known)
-        total = loss + self.config.weight_change / self.change_unit * loss_change
-        return Losses.of(total, {"loss_flow": loss, "loss_change": loss_change})
+        loss, change, bend = flow_matching(velocity, seen.path - start, known, self.units)
+        total = loss + self.config.weight_change * change + self.config.weight_bend * bend
+        return Losses.of(total, {"loss_flow": loss, "loss_change": change, "loss_bend": bend})
 
     def _complete(self, windows: Tensor, known: Tensor, num_samples: int) -> Tensor:
         """Complete held-out windows (N, T, D) that all know the same frames (T,): (S, N, T, D)."""
