@@ -10,7 +10,7 @@ SLUG ?=
 PY := $(VENV)/bin/python
 # Twice quiet: errors only. Bytecode is compiled when first imported, which is a fraction of what torch has.
 PIP_INSTALL := $(PY) -m pip install --quiet --quiet --disable-pip-version-check --no-input --no-compile
-EXTRAS := notebooks,train,test,dev
+EXTRAS := notebooks,train,eval,test,dev
 VENV_STAMP := $(VENV)/.stamp-venv
 TORCH_STAMP := $(VENV)/.stamp-torch
 INSTALL_STAMP := $(VENV)/.stamp-install
