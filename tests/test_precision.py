@@ -134,6 +134,14 @@ def test_training_goes_on_in_fp32_with_a_remark_where_bf16_is_emulated(machine):
     assert training_precision(GPU, "fp32") == ("fp32", None)
     machine(bf16=("cuda",))
     assert training_precision(GPU, "bf16") == ("bf16", None)
+    assert training_precision(GPU, "bf16", has_volumes=True) == ("bf16", None)
+
+
+def test_volumes_are_not_trained_in_bfloat16_on_a_cpu(monkeypatch):
+    monkeypatch.setattr(precision, "has_real_bf16", lambda device: True)
+    assert training_precision(CPU, "bf16") == ("bf16", None)
+    used, remark = training_precision(CPU, "bf16", has_volumes=True)
+    assert used == "fp32" and "3-D convolutions" in remark
 
 
 def switches():

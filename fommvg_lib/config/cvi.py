@@ -60,7 +60,6 @@ _SMALL = {
     "lr_discriminator": 2e-4,
     "constant_share": 0.5,
     "ema_decay": 0.99,
-    "precision": "bf16",
 }
 
 

@@ -175,7 +175,7 @@ class FrganConfig(Config):
     constant_share: float = 1.0
     """Share of the run at full rate; after it the rate falls linearly towards 0 (published: constant)."""
     precision: str = "fp32"
-    """`fp32`, or `bf16`: convolutions in bfloat16 (our option)."""
+    """`fp32`, or `bf16`: convolutions in bfloat16; refining on a CPU is in fp32 in any case (our option)."""
     ema_decay: float = 0.0
     """Decay of the running mean of the generator's weights that is saved for use; 0: none (published)."""
     seed: int = 0
@@ -183,7 +183,8 @@ class FrganConfig(Config):
 
     PROFILES: ClassVar[dict[str, dict[str, Any]]] = {
         "smoke": {**_SMALL, "num_clips": 16, "num_steps": 10, "batch_size": 4, "clip_frames": 8,
-                  "forecast": ForecastConfig(32, 8, 32), "refine": RefineConfig(4, 16, 1, 4, 16)},
+                  "forecast": ForecastConfig(32, 8, 32), "refine": RefineConfig(4, 16, 1, 4, 16),
+                  "precision": "fp32"},
         "shipped": {**_SMALL, "num_steps": 800, "batch_size": 8},
         "colab": {"precision": "bf16", "num_epochs": 20, "num_clips": 800},
         "full": {"structure.kind": "normal"},

@@ -51,14 +51,15 @@ class Updater:
     ) -> None:
         self.recipe, self.processes, self.num_parts = recipe, processes, num_parts
         self.clock = clock or StepClock(recipe.device, is_on=False)
-        self.precision, remark = training_precision(recipe.device, recipe.precision)
+        self._modules = [module for network in recipe.networks.values() for module in network.modules()]
+        has_volumes = any(isinstance(module, torch.nn.Conv3d) for module in self._modules)
+        self.precision, remark = training_precision(recipe.device, recipe.precision, has_volumes)
         if remark and processes.is_main:
             print(remark, file=sys.stderr)
         self._parameters = {
             name: [p for group in optimizer.param_groups for p in group["params"]]
             for name, optimizer in recipe.optimizers.items()
         }
-        self._modules = [module for network in recipe.networks.values() for module in network.modules()]
         for optimizer in recipe.optimizers.values():
             for group in optimizer.param_groups:
                 group.setdefault("initial_lr", group["lr"])
