@@ -2,10 +2,10 @@
 
     python data_prep/folder.py --videos my_videos --out data/mine --crop face --shots
 
-Source: your own files, any mix of mp4, mov, avi, webm, mkv, mpg, gif and folders of png or jpg, in folders
-as deep as you like. A folder `train` or `test` at the top decides the split of what is in it; without them, a
-fifth of the identities is held out. Who is shown is read from the name: the text before '#', else the whole
-path.
+Source: your own files, any mix of mp4, mov, avi, webm, mkv, mpg, gif and folders of frames, in folders
+as deep as you like. A folder `train`, `val` or `test` at the top decides the split of what is in it; without
+them, a fifth of the identities is held out. Who is shown is read from the name: the text before '#', else the
+whole path.
 
 Terms: whatever applies to your files. Film people only with their consent.
 """
@@ -33,7 +33,7 @@ from fommvg_lib.files import InputError
 from fommvg_lib.preparation import Source, VideoRecipe, find_videos, safe_name
 from fommvg_lib.preparation.sources import key_of, stem_of
 
-SPLITS = ("train", "test")
+SPLITS = ("train", "val", "test")
 
 
 def build_parser() -> argparse.ArgumentParser:

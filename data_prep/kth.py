@@ -32,6 +32,7 @@ from fommvg_lib.preparation.footage import Footage
 from fommvg_lib.preparation.sources import safe_name
 from fommvg_lib.preparation.videos import uncovered
 
+LENGTH = 16  # of the video completion project
 NAME = re.compile(r"person(\d\d)_([a-z]+)_d(\d)(?:_uncomp)?$")
 SEQUENCES = re.compile(r"person(\d\d)_([a-z]+)_d(\d)\s+frames\s+(.*)$")
 
@@ -54,7 +55,7 @@ def build_parser() -> argparse.ArgumentParser:
     """Describe the options."""
     parser = preparation_parser("kth.py", __doc__, size=128)
     parser.add_argument("--videos", required=True, help="folder with the AVI files")
-    parser.add_argument("--length", type=positive_int, default=16, help="frames of a clip (16)")
+    parser.add_argument("--length", type=positive_int, help=f"frames of a clip ({LENGTH})")
     parser.add_argument("--whole", action="store_true", help="whole videos instead of clips of one length")
     parser.add_argument("--sequences", help="the set's 00sequences.txt: cut only where somebody acts")
     parser.add_argument("--test-persons", default="25", help="numbers, e.g. 24,25 (25)")
@@ -64,6 +65,8 @@ def build_parser() -> argparse.ArgumentParser:
 
 def plan(args: argparse.Namespace) -> tuple[Sequence[Source], VideoRecipe]:
     """Find the videos and divide them by person."""
+    if args.whole and args.length is not None:
+        raise InputError("--whole and --length contradict each other: give one of them")
     root = Path(args.videos)
     splits = dict.fromkeys(_persons(args.val_persons), "val") | dict.fromkeys(
         _persons(args.test_persons), "test"
@@ -71,7 +74,7 @@ def plan(args: argparse.Namespace) -> tuple[Sequence[Source], VideoRecipe]:
     sequences = None if args.sequences is None else read_sequences(Path(args.sequences))
     args.test_identities, args.test_share, args.seed = None, 0.0, 0
     found = _find(root, Path(args.out), splits, sequences)
-    length = None if args.whole else args.length
+    length = None if args.whole else args.length or LENGTH
     return make_sources(args, root, found), KthRecipe(form_of(args), length=length)
 
 

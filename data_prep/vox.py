@@ -41,24 +41,49 @@ from fommvg_lib.preparation import Source, VideoRecipe, find_videos, safe_name
 from fommvg_lib.preparation.published_boxes import PublishedBoxes
 from fommvg_lib.preparation.sources import find_video, key_of, stem_of
 from fommvg_lib.preparation.vox_annotations import AnnotatedRecipe
+from fommvg_lib.video_io.folder import FOLDER_FPS
 
 SPEAKER = re.compile(r"id\d{5}$")
 TEST_SPEAKERS = range(10270, 10310)
+MIN_FRAMES, MAX_FRAMES = 64, 1024
+DEFAULTS = {
+    "boxes": "square",
+    "step": 5,
+    "folder_fps": FOLDER_FPS,
+    "min_frames": MIN_FRAMES,
+    "max_frames": MAX_FRAMES,
+}
+WITHOUT_EFFECT = {
+    "--metadata": ("step", "folder_fps", "min_frames", "max_frames"),
+    "--annotations": ("boxes", "step", "folder_fps", "max_frames"),
+    "face tracks": ("boxes",),
+}
 FOLDERS = {"dev": "train", "train": "train", "test": "test"}
 
 
 def build_parser() -> argparse.ArgumentParser:
     """Describe the options."""
     parser = preparation_parser("vox.py", __doc__)
-    parser.add_argument("--videos", required=True, help="folder of videos, in one of the two layouts")
+    parser.add_argument("--videos", required=True, help="folder of videos, in one of the layouts above")
     parser.add_argument("--metadata", help="vox-metadata.csv: take its boxes instead of looking for faces")
     parser.add_argument("--annotations", help="folder of VoxCeleb's text files: take their boxes")
     squares = "with --metadata: grow a box to a square, or squeeze it as the release does (square)"
-    parser.add_argument("--boxes", choices=("square", "stretch"), default="square", help=squares)
+    parser.add_argument("--boxes", choices=("square", "stretch"), help=squares)
     parser.add_argument("--min-box", type=int, default=0, help="narrower boxes, in pixels, are left out (0)")
-    parser.add_argument("--step", type=positive_int, default=5, help="look for faces in every n-th frame (5)")
-    add_clip_options(parser, min_frames=64, max_frames=1024)
+    parser.add_argument("--step", type=positive_int, help="look for faces in every n-th frame (5)")
+    add_clip_options(parser, min_frames=MIN_FRAMES, max_frames=MAX_FRAMES)
+    parser.set_defaults(**dict.fromkeys(("boxes", "step", "folder_fps", "min_frames", "max_frames")))
     return parser
+
+
+def _settle(args: argparse.Namespace) -> None:
+    """Refuse options that mean nothing here, and give the others their defaults."""
+    where = "--metadata" if args.metadata else "--annotations" if args.annotations else "face tracks"
+    for name in WITHOUT_EFFECT[where]:
+        if getattr(args, name) is not None:
+            raise InputError(f"--{name.replace('_', '-')} has no effect with {where}")
+    given = {name: value for name, value in vars(args).items() if value is not None}
+    vars(args).update(DEFAULTS | given)
 
 
 def plan(args: argparse.Namespace) -> tuple[Sequence[Source], VideoRecipe]:
@@ -66,6 +91,7 @@ def plan(args: argparse.Namespace) -> tuple[Sequence[Source], VideoRecipe]:
     root = Path(args.videos)
     if args.metadata and args.annotations:
         raise InputError("--metadata and --annotations contradict each other: give one of them")
+    _settle(args)
     if args.metadata:
         recipe = PublishedBoxes(form_of(args), fps=args.fps, min_box=args.min_box, boxes=args.boxes)
         return table_sources(Path(args.metadata), root), recipe

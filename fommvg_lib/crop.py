@@ -80,13 +80,13 @@ def find_crop(
     if mode == "none":
         return CropBox(0, 0, width, height), None
     if mode == "center":
-        return _square(width / 2, height / 2, min(width, height), height, width), None
+        return square_at(width / 2, height / 2, min(width, height), height, width), None
     if mode != "face":
         raise ValueError(f"crop mode {mode!r} is none of {', '.join(MODES)}")
     samples, scale = _sample(chain([first], frames))
     faces = _find_faces(samples, scale, is_thorough=False) or _find_faces(samples, scale, is_thorough=True)
     if not faces:
-        box = _square(width / 2, height / 2, min(width, height), height, width)
+        box = square_at(width / 2, height / 2, min(width, height), height, width)
         return box, "no face was found: the centre square is used"
     return square_around(faces, height, width), None
 
@@ -132,11 +132,11 @@ def square_around(faces: list[Face], height: int, width: int) -> CropBox:
     right, bottom = max(f.x + f.width for f in faces), max(f.y + f.width for f in faces)
     face = float(np.median([f.width for f in faces]))
     side = max(right - left, bottom - top) + face * (1 / _FACE_SHARE - 1)
-    return _square((left + right) / 2, (top + bottom) / 2, side, height, width)
+    return square_at((left + right) / 2, (top + bottom) / 2, side, height, width)
 
 
-def _square(x: float, y: float, side: float, height: int, width: int) -> CropBox:
-    """Give the square around (x, y), made smaller and moved as the picture demands."""
+def square_at(x: float, y: float, side: float, height: int, width: int) -> CropBox:
+    """Give the square around (x, y), made smaller and moved as the picture demands; all in pixels."""
     length = min(round(side), height, width)
     left = min(max(round(x - length / 2), 0), width - length)
     top = min(max(round(y - length / 2), 0), height - length)

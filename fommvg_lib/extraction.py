@@ -14,8 +14,8 @@ from pathlib import Path
 
 import numpy as np
 
-from fommvg_lib.clips.layout import clip_name
-from fommvg_lib.clips.reading import hash_clip
+from fommvg_lib.clips.layout import clip_name, is_strip
+from fommvg_lib.clips.reading import StripReader
 from fommvg_lib.crop import CropBox, apply_crop, find_crop
 from fommvg_lib.files import InputError, remove_leftovers_of, sha256
 from fommvg_lib.frame_generator.interface import FrameGenerator
@@ -25,9 +25,9 @@ from fommvg_lib.motion_shards import ShardRecord, record_name, rejected_name, wr
 from fommvg_lib.prefetch import prefetch
 from fommvg_lib.tables import write_rejected
 from fommvg_lib.video_io import probe, read_frames, resize_image
+from fommvg_lib.video_io.folder import hash_clip, holds_rows, is_frame_folder, num_in_row
+from fommvg_lib.video_io.probe import CLIP_SUFFIXES
 
-VIDEO_ENDINGS = {".mp4", ".mov", ".avi", ".webm", ".mkv", ".mpg", ".mpeg", ".gif"}
-FRAME_ENDINGS = {".png", ".jpg", ".jpeg"}
 _BATCHES_AHEAD = 2
 
 
@@ -41,9 +41,10 @@ class ExtractionResult:
 
 
 def find_clips(root: str | Path) -> list[Path]:
-    """List the clips under a folder: video files, gifs and folders of frames; or the one file given.
+    """List the clips under a folder: video files, gifs, folders of frames and rows; or the one file given.
 
-    Names that begin with a dot are passed over, and so are links to folders that lead back upwards.
+    Names that begin with a dot are passed over, pictures beside videos that are no rows of square frames, and
+    links to folders that lead back upwards.
 
     Raises:
         InputError: if there is none.
@@ -51,7 +52,7 @@ def find_clips(root: str | Path) -> list[Path]:
     root = Path(root)
     if not root.exists():
         raise InputError(f"{root}: no such file or folder")
-    if root.is_file() or _is_frame_folder(root):
+    if root.is_file() or _is_one_clip(root):
         return [root]
     clips = sorted(_clips_below(root, (root.resolve(),)))
     if not clips:
@@ -60,33 +61,42 @@ def find_clips(root: str | Path) -> list[Path]:
 
 
 def _clips_below(folder: Path, above: tuple[Path, ...]) -> Iterator[Path]:
+    has_rows = holds_rows(folder)
     for path in folder.iterdir():
         if path.name.startswith("."):
             continue
         if not path.is_dir():
-            if path.suffix.lower() in VIDEO_ENDINGS:
+            if path.suffix.lower() in CLIP_SUFFIXES or (has_rows and is_strip(path)):
                 yield path  # a link that leads nowhere is a clip too: one that will be rejected
             continue
         if (real := path.resolve()) in above:
             continue
-        if _is_frame_folder(path):
+        if _is_one_clip(path):
             yield path
         yield from _clips_below(path, (*above, real))
 
 
-def _is_frame_folder(path: Path) -> bool:
-    return path.is_dir() and any(
-        child.suffix.lower() in FRAME_ENDINGS and not child.name.startswith(".") for child in path.iterdir()
-    )
+def _is_one_clip(folder: Path) -> bool:
+    """Say whether a folder's pictures are frames of a clip, and not posters beside videos, or rows."""
+    has_videos = any(_is_video(path) for path in folder.iterdir())
+    return is_frame_folder(folder) and not has_videos and not holds_rows(folder)
+
+
+def _is_video(path: Path) -> bool:
+    return path.suffix.lower() in CLIP_SUFFIXES and not path.is_dir() and not path.name.startswith(".")
 
 
 def clip_squares(path: Path, size: int, crop: str | CropBox = "center") -> Iterator[np.ndarray]:
     """Stream a clip's squares, uint8 (size, size, 3); one box for the whole clip."""
     box = None
-    for frame in read_frames(path):
+    for frame in StripReader(path) if _is_row(path) else read_frames(path):
         box = box or find_crop(frame, crop)[0]
         square = apply_crop(frame, box)
         yield square if square.shape[:2] == (size, size) else resize_image(square, (size, size))
+
+
+def _is_row(path: Path) -> bool:
+    return is_strip(path) and num_in_row(path) > 1
 
 
 def extract_folder(
@@ -207,7 +217,7 @@ def _decode_all(paths: Sequence[Path], size: int) -> Iterator[np.ndarray | _Fact
     """Yield each clip's squares, then its facts, or the fault that ended it."""
     for path in paths:
         try:
-            info = probe(path)
+            info = StripReader(path) if _is_row(path) else probe(path)
             yield from clip_squares(path, size)
             yield _Facts(float(info.fps), (info.height, info.width), hash_clip(path))
         except InputError as error:

@@ -6,7 +6,6 @@ Whatever happens, nothing half-written stays behind.
 import csv
 import errno
 import os
-import resource
 import tempfile
 from pathlib import Path
 
@@ -14,10 +13,11 @@ import pytest
 
 from fommvg_lib.__main__ import main as command
 from fommvg_lib.clips.packing import pack_clips
-from fommvg_lib.extraction import VIDEO_ENDINGS
 from fommvg_lib.motion_files import load_motion
 from fommvg_lib.video_io import probe, write_image
+from fommvg_lib.video_io.probe import CLIP_SUFFIXES
 from tests.damaged_clips import CASES, head, huge_png, make_case, whole
+from tests.full_disk import largest_file
 
 REFUSED = [name for name, case in CASES.items() if case.reason]
 READ = [name for name, case in CASES.items() if not case.reason]
@@ -101,7 +101,7 @@ def test_packing_lists_them_and_goes_on(all_cases, tmp_path):
 
 
 def _is_clip(path: Path) -> bool:
-    return path.name == "clip" or path.suffix in VIDEO_ENDINGS
+    return path.name == "clip" or path.suffix in CLIP_SUFFIXES
 
 
 @pytest.mark.parametrize("name", BAD_PICTURES)
@@ -144,51 +144,39 @@ def test_output_that_cannot_be_written_is_one_clear_error(
     assert files_in(out) == []
 
 
-@pytest.fixture
-def full_disk():
-    """No file may grow beyond some bytes, which the system refuses as it refuses them on a full disk."""
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-
-    def fill(num_bytes: int) -> None:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (num_bytes, before[1]))
-
-    yield fill
-    resource.setrlimit(resource.RLIMIT_FSIZE, before)
-
-
 @pytest.mark.parametrize("name", ["a.mp4", "a.webm", "a.gif", "a/"])
 def test_full_disk_is_one_clear_error_and_leaves_nothing(
-    name, tiny_weights, driving, portrait, tmp_path, capsys, full_disk
+    name, tiny_weights, driving, portrait, tmp_path, capsys
 ):
     words = ("--source", portrait, "--driving", driving, "--crop", "center", "--weights", tiny_weights)
-    full_disk(500)
-    status = command(["animate", *map(os.fspath, words), "--out", f"{tmp_path}/out/{name}"])
+    with largest_file(500):
+        status = command(["animate", *map(os.fspath, words), "--out", f"{tmp_path}/out/{name}"])
     assert_one_line(capsys, status, str(tmp_path / "out"), "cannot be written")
     assert files_in(tmp_path / "out") == []
 
 
-def test_disk_that_fills_up_is_listed_and_the_rest_goes_on(tiny_weights, tmp_path, capsys, full_disk):
+def test_disk_that_fills_up_is_listed_and_the_rest_goes_on(tiny_weights, tmp_path, capsys):
     for number, num_frames in enumerate((3, 24, 2)):
         whole(tmp_path / "in", f"{number}.mp4", num_frames)
-    full_disk(3000)  # room for the motion of some frames
-    assert extract(tiny_weights, tmp_path / "in", tmp_path / "out") == 0
+    with largest_file(3000):  # room for the motion of some frames
+        assert extract(tiny_weights, tmp_path / "in", tmp_path / "out") == 0
     assert files_in(tmp_path / "out") == ["0.safetensors", "2.safetensors", "rejected.csv"]
     assert "1.safetensors: cannot be written" in (tmp_path / "out" / "rejected.csv").read_text()
-    full_disk(100)
-    assert_one_line(capsys, extract(tiny_weights, tmp_path / "in", tmp_path / "new"), "cannot be written")
-    assert files_in(tmp_path / "new") == []
-    assert_one_line(
-        capsys, extract(tiny_weights, tmp_path / "in" / "0.mp4", tmp_path / "new"), "0.safetensors"
-    )
-    assert files_in(tmp_path / "new") == []
+    for videos, told in (
+        (tmp_path / "in", "cannot be written"),
+        (tmp_path / "in" / "0.mp4", "0.safetensors"),
+    ):
+        with largest_file(100):
+            status = extract(tiny_weights, videos, tmp_path / "new")
+        assert_one_line(capsys, status, told)
+        assert files_in(tmp_path / "new") == []
 
 
-def test_packing_on_a_full_disk_leaves_what_was_there(tmp_path, full_disk):
+def test_packing_on_a_full_disk_leaves_what_was_there(tmp_path):
     whole(tmp_path / "in", "0.mp4", 12)
     pack_clips(tmp_path / "in", tmp_path / "packed", 8)
     before = (tmp_path / "packed" / "frames.u8").read_bytes()
-    full_disk(3000)
-    with pytest.raises(Exception, match="cannot be written") as caught:
+    with largest_file(3000), pytest.raises(Exception, match="cannot be written") as caught:
         pack_clips(tmp_path / "in", tmp_path / "packed", 16)
     assert type(caught.value).__name__ == "InputError"
     assert (tmp_path / "packed" / "frames.u8").read_bytes() == before

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from fommvg_lib.__main__ import main
 from fommvg_lib.extraction import extract_folder, find_clips
@@ -22,7 +23,7 @@ from fommvg_lib.motion_files import load_motion
 from fommvg_lib.motion_shards import merge_shards
 from fommvg_lib.prefetch import prefetch
 from fommvg_lib.synthetic import render_clip
-from fommvg_lib.video_io import write_video
+from fommvg_lib.video_io import write_image, write_video
 from tests.training.kill_cases import PATIENCE, Fuse
 
 NUM_CLIPS = 7
@@ -312,3 +313,26 @@ def test_batches_are_the_same_with_and_without_decoding_ahead(videos, tiny_weigh
     (tmp_path / "6.safetensors").write_bytes(unbroken["6.safetensors"])
     stored = load_motion(tmp_path / "6.safetensors").motion
     np.testing.assert_array_equal(stored.vectors().numpy(), motion.vectors().numpy())
+
+
+def test_rows_are_clips_and_posters_are_not(tiny_weights, tmp_path):
+    frames = {name: render_clip(0, 0, count, 32).frames for name, count in (("a", 3), ("b", 4))}
+    for name, clip in frames.items():
+        write_image(tmp_path / "rows" / f"{name}.png", np.concatenate(list(clip), axis=1))
+    write_video(tmp_path / "both" / "c.mp4", frames["a"], 25)
+    write_image(tmp_path / "both" / "poster.jpg", frames["a"][0])
+    write_image(tmp_path / "both" / "row.png", np.concatenate(list(frames["b"]), axis=1))
+    assert [path.name for path in find_clips(tmp_path / "rows")] == ["a.png", "b.png"]
+    assert [path.name for path in find_clips(tmp_path / "both")] == ["c.mp4"]  # so no picture is a row
+    (tmp_path / "both" / "poster.jpg").unlink()
+    assert [path.name for path in find_clips(tmp_path / "both")] == ["c.mp4", "row.png"]
+    model = load_frame_generator(tiny_weights)
+    result = extract_folder(model, tmp_path / "rows", tmp_path / "out")
+    assert not result.rejected
+    for name, clip in frames.items():
+        write_video(f"{tmp_path}/folders/{name}/", clip, 25)
+        there = load_motion(tmp_path / "out" / f"{name}.safetensors")
+        alone = tmp_path / "alone" / name
+        extract_folder(model, tmp_path / "folders" / name, alone)
+        wanted = load_motion(next(alone.iterdir()))
+        assert len(there) == len(clip) and torch.equal(there.motion.value, wanted.motion.value)

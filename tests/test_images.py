@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import tracemalloc
 import zlib
 from pathlib import Path
 
@@ -184,3 +185,18 @@ def test_real_files_of_one_painting_agree():
     assert read_image(PORTRAITS / "test_exif6.jpg").shape == (512, 432, 3)
     grey = read_image(PORTRAITS / "test_grey8.png").astype(int)
     assert np.abs(read_image(PORTRAITS / "test_grey16.png") - grey).max() <= 1
+
+
+@pytest.mark.parametrize("mode", ["RGB", "RGBA", "I;16"])
+def test_a_large_picture_is_read_without_many_copies_of_it(tmp_path, mode):
+    pixels = np.random.default_rng(0).integers(0, 256, (1600, 1200, 4), np.uint8)
+    shown = {"RGB": pixels[..., :3], "RGBA": pixels, "I;16": pixels[..., 0].astype(np.uint16) * 257}[mode]
+    Image.fromarray(shown).save(tmp_path / "large.png", compress_level=1)
+    tracemalloc.start()
+    read = read_image(tmp_path / "large.png")
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert most < 13 * 1600 * 1200  # floats of all four channels alone would be 16
+    colour, alpha = pixels[..., :3].astype(np.float32), pixels[..., 3:].astype(np.float32) / 255
+    wanted = {"RGB": colour, "RGBA": colour * alpha + 255 * (1 - alpha), "I;16": colour[..., :1]}[mode]
+    assert np.abs(read - wanted).max() <= 0.51 and read.flags.writeable

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +18,7 @@ from fommvg_lib.clips.windows import ClipWindows
 
 SYNTHETIC = "synthetic"
 EXPRESSIONS = "synthetic-expressions"
+_SHOWN = 5
 
 __all__ = [
     "EXPRESSIONS",
@@ -38,7 +42,7 @@ __all__ = [
 def open_clips(
     data: str | Path, split: str, size: int | None, cache: str | None = "auto", **options: Any
 ) -> ClipSet:
-    """Open the clips that `--data` names.
+    """Open the clips that `--data` names; what lies in a folder and is no clip is named on the error stream.
 
     Args:
         data: "synthetic", "synthetic-expressions" (labelled takes), or a clip folder.
@@ -53,4 +57,13 @@ def open_clips(
     made = {SYNTHETIC: SyntheticClips, EXPRESSIONS: ExpressionTakes}.get(str(data))
     if made is not None:
         return made(split, 64 if size is None else size, **options)
-    return ClipFolder(data, split, size, cache=cache, **options)
+    clips = ClipFolder(data, split, size, cache=cache, **options)
+    if clips.passed_over:
+        _tell_passed_over(clips.passed_over)
+    return clips
+
+
+def _tell_passed_over(paths: Sequence[Path]) -> None:
+    names = [os.fsencode(path.name).decode("utf-8", "backslashreplace") for path in paths[:_SHOWN]]
+    more = f" and {len(paths) - _SHOWN} more" if len(paths) > _SHOWN else ""
+    print(f"note: {paths[0].parent}: no clips, passed over: {', '.join(names)}{more}", file=sys.stderr)

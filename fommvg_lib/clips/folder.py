@@ -39,6 +39,9 @@ class ClipFolder:
             together, and are kept in addition only for "memory".
         seed: of the split of a plain folder.
 
+    Attributes:
+        passed_over: what lies beside the clips and is none: pictures that are no row of squares, other files.
+
     Raises:
         InputError: if the folder or the split is missing, or holds no clip.
     """
@@ -54,9 +57,10 @@ class ClipFolder:
         if cache not in (None, "memory", "auto"):
             raise ValueError(f"cache {cache!r} is none of None, 'memory', 'auto'")
         check_split(split)
+        self.passed_over: list[Path] = []
         self._pack = Pack(Path(root)) if is_packed(Path(root)) else None
         if self._pack is None:
-            self.paths = find_split(Path(root), split, seed)
+            self.paths = find_split(Path(root), split, seed, self.passed_over)
             self.names = [clip_name(path) for path in self.paths]
         else:
             self._packed = self._pack.choose(split, seed)

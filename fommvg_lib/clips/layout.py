@@ -2,30 +2,29 @@
 
 The layout is that of the First Order Motion Model's public release: either `train/` and `test/` with clips in
 them, or a plain folder of clips, split 80 to 20 by identity (the text before '#' in the name, else the whole
-name). A clip is a video file, a folder of pictures (which may also be named `x.mp4`), or one png or jpg of
+name). A clip is a video file, a folder of pictures (which may also be named `x.mp4`), or one picture of
 square frames side by side. The split differs from the release's, which divides clips instead of identities.
 """
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
 from fommvg_lib.clips.interface import identity_of
 from fommvg_lib.files import InputError
+from fommvg_lib.video_io.folder import is_frame_folder, num_in_row
+from fommvg_lib.video_io.images import IMAGE_SUFFIXES
+from fommvg_lib.video_io.probe import CLIP_SUFFIXES
 
-VIDEO_SUFFIXES = (".mp4", ".mov", ".avi", ".webm", ".mkv", ".mpg", ".mpeg", ".gif")
-PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg")
 PARTS = ("train", "test")
 TEST_SHARE = 0.2
 
 
-def find_split(root: Path, split: str, seed: int = 0) -> list[Path]:
-    """List the clips of a split, sorted by name.
+def find_split(root: Path, split: str, seed: int = 0, passed_over: list[Path] | None = None) -> list[Path]:
+    """List the clips of a split, sorted by name; `passed_over` gets what lies beside them and is none.
 
     Raises:
         InputError: if the folder is missing, holds no clip, lacks the one of `train` and `test` that is asked
@@ -35,8 +34,9 @@ def find_split(root: Path, split: str, seed: int = 0) -> list[Path]:
         raise InputError(f"{root}: is no folder of clips" if root.exists() else f"{root}: no such folder")
     there = [part for part in PARTS if (root / part).is_dir()]
     if there:
-        return [clip for part in wanted_parts(root, there, split) for clip in list_clips(root / part)]
-    clips = list_clips(root)
+        folders = [root / part for part in wanted_parts(root, there, split)]
+        return [clip for folder in folders for clip in list_clips(folder, passed_over=passed_over)]
+    clips = list_clips(root, passed_over=passed_over)
     chosen = choose_split(root, [clip_name(clip) for clip in clips], split, seed)
     return [clips[index] for index in chosen]
 
@@ -77,25 +77,39 @@ def choose_held_out(identities: Sequence[str], seed: int = 0) -> set[str]:
     return {people[i] for i in order[: int(np.ceil(TEST_SHARE * len(people)))]}
 
 
-def list_clips(folder: Path, rejected: dict[Path, str] | None = None) -> list[Path]:
+def list_clips(
+    folder: Path, rejected: dict[Path, str] | None = None, passed_over: list[Path] | None = None
+) -> list[Path]:
     """List the clips directly in a folder, sorted by name.
 
     Args:
         folder: where they lie.
-        rejected: gets what is no readable picture, with the reason; without, that is an error.
+        rejected: gets the pictures that are no clip, with the reason; without, one that cannot be read is an
+            error.
+        passed_over: gets what else is no clip and not hidden.
 
     Raises:
         InputError: if there is none.
     """
-    clips = []
+    clips, others = [], []
     for entry in sorted(folder.iterdir()):
+        if entry.name.startswith("."):
+            continue
         try:
-            if not entry.name.startswith(".") and _is_clip(entry):
-                clips.append(entry)
+            is_clip = _is_clip(entry)
         except InputError as error:
             if rejected is None:
                 raise
             rejected[entry] = str(error)
+            continue
+        if is_clip:
+            clips.append(entry)
+        elif is_strip(entry) and rejected is not None:
+            rejected[entry] = f"{entry}: is no row of square frames side by side"
+        else:
+            others.append(entry)
+    if passed_over is not None:
+        passed_over += others
     if not clips:
         kinds = "video files, folders of pictures, pictures of square frames side by side"
         raise InputError(f"{folder}: holds no clips ({kinds})")
@@ -104,24 +118,15 @@ def list_clips(folder: Path, rejected: dict[Path, str] | None = None) -> list[Pa
 
 def clip_name(path: Path) -> str:
     """Give the name without a video's or picture's ending (folders of pictures may be called x.mp4)."""
-    return path.stem if path.suffix.lower() in (*VIDEO_SUFFIXES, *PICTURE_SUFFIXES) else path.name
+    return path.stem if path.suffix.lower() in (*CLIP_SUFFIXES, *IMAGE_SUFFIXES) else path.name
 
 
 def is_strip(path: Path) -> bool:
     """Say whether a clip is one picture of frames side by side."""
-    return path.suffix.lower() in PICTURE_SUFFIXES and path.is_file()
+    return path.suffix.lower() in IMAGE_SUFFIXES and path.is_file()
 
 
 def _is_clip(path: Path) -> bool:
     if path.is_dir():
-        return any(entry.suffix.lower() in PICTURE_SUFFIXES for entry in path.iterdir())
-    if not is_strip(path):
-        return path.suffix.lower() in VIDEO_SUFFIXES
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # only the size is looked at
-            with Image.open(path) as picture:
-                width, height = picture.size
-    except Exception as error:  # decoders of damaged pictures raise whatever their parsing runs into
-        raise InputError(f"{path}: is no readable picture") from error
-    return width > height and width % height == 0
+        return is_frame_folder(path)
+    return num_in_row(path) > 1 if is_strip(path) else path.suffix.lower() in CLIP_SUFFIXES

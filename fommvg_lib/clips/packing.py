@@ -17,10 +17,11 @@ import numpy as np
 
 from fommvg_lib.clips.layout import PARTS, clip_name, list_clips
 from fommvg_lib.clips.packed import FRAMES, INDEX, PackedClip, PackIndex, is_packed, read_index
-from fommvg_lib.clips.reading import ClipReader, hash_clip, open_reader, read_squares
+from fommvg_lib.clips.reading import ClipReader, open_reader, read_squares
 from fommvg_lib.files import InputError, atomic_folder, sha256
 from fommvg_lib.tables import rows_as_csv
 from fommvg_lib.video_io import FrameReader
+from fommvg_lib.video_io.folder import hash_clip
 
 REJECTED = "rejected.csv"
 _BATCH = 16

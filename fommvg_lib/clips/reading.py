@@ -5,16 +5,16 @@ Frames that are not square lose what lies outside the middle of their longer sid
 
 from __future__ import annotations
 
-import hashlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 
 from fommvg_lib.clips.layout import is_strip
-from fommvg_lib.files import InputError, sha256
+from fommvg_lib.files import InputError
 from fommvg_lib.video_io import FrameReader, read_image, resize_image
-from fommvg_lib.video_io.folder import FOLDER_FPS, list_frames
+from fommvg_lib.video_io.folder import FOLDER_FPS
 
 
 class ClipReader(Protocol):
@@ -59,6 +59,10 @@ class StripReader:
     def __len__(self) -> int:
         return len(self._frames)
 
+    def __iter__(self) -> Iterator[np.ndarray]:
+        """Yield the frames, uint8 (side, side, 3)."""
+        return iter(self._frames)
+
     def frames(self, indices: np.ndarray, size: tuple[int, int] | None = None) -> np.ndarray:
         """Give frames (n, H, W, 3) uint8, resized to `size` = (height, width) if given."""
         return resize_all(self._frames[indices], size)
@@ -81,20 +85,6 @@ def open_reader(path: Path) -> FrameReader | StripReader:
         InputError: if it cannot be read.
     """
     return StripReader(path) if is_strip(path) else FrameReader(path)
-
-
-def hash_clip(path: Path) -> str:
-    """Give the SHA-256 of a clip's file; of a folder of pictures, that of their hashes in the clip's order.
-
-    Raises:
-        InputError: if it cannot be read.
-    """
-    files = list_frames(path) if path.is_dir() else [path]
-    try:
-        digests = [sha256(file) for file in files]
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror or error})") from error
-    return hashlib.sha256("".join(digests).encode()).hexdigest() if path.is_dir() else digests[0]
 
 
 def read_squares(reader: ClipReader, indices: np.ndarray, size: int) -> np.ndarray:

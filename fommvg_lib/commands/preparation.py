@@ -9,7 +9,7 @@ import argparse
 import os
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,7 @@ from fommvg_lib.preparation import ClipForm, Outcome, Source, assign_splits, kno
 from fommvg_lib.preparation.boxes import FITS
 from fommvg_lib.preparation.prepare import plan_set
 from fommvg_lib.preparation.published_boxes import PublishedClip, read_table
-from fommvg_lib.preparation.sources import find_video, key_of
+from fommvg_lib.preparation.sources import count_passed_over, find_video, key_of
 from fommvg_lib.preparation.splits import TEST_SHARE
 from fommvg_lib.preparation.work import Recipe
 from fommvg_lib.preparation.writing import FORMATS
@@ -95,8 +95,9 @@ def add_clip_options(
         default=min_frames,
         help=f"shorter clips are left out ({min_frames})",
     )
+    longest = max_frames or "no limit"
     parser.add_argument(
-        "--max-frames", type=positive_int, default=max_frames, help=f"longer ones are divided ({max_frames})"
+        "--max-frames", type=positive_int, default=max_frames, help=f"longer ones are divided ({longest})"
     )
 
 
@@ -209,10 +210,11 @@ def run(parser: argparse.ArgumentParser, plan: Plan, argv: Sequence[str] | None 
     try:
         sources, recipe = plan(args)
         if args.dry_run:
-            _tell_plan(sources, args.out)
+            _tell_plan(sources, plan_set(sources, recipe, args.out, args.overwrite))
         else:
             show = lambda items, total: iter(tqdm(items, total=total, unit="source", disable=None))  # noqa: E731
             _tell(prepare_set(sources, recipe, args.out, args.jobs, args.overwrite, show), Path(args.out))
+        _tell_passed_over(args, sources)
         return 0
     except (InputError, RunError) as error:
         print(f"{parser.prog}: {printable(' '.join(str(error).split()))}", file=sys.stderr)
@@ -225,10 +227,18 @@ def run(parser: argparse.ArgumentParser, plan: Plan, argv: Sequence[str] | None 
         return 0
 
 
-def _tell_plan(sources: Sequence[Source], out: str) -> None:
+def _tell_passed_over(args: argparse.Namespace, sources: Sequence[Source]) -> None:
+    """Name what lies in the folder of videos and is no source, such as videos of other endings."""
+    if getattr(args, "videos", None) is None:
+        return
+    kinds = count_passed_over(Path(args.videos), (source.path for source in sources), Path(args.out))
+    if kinds:
+        print("files passed over: " + ", ".join(f"{count} {kind}" for kind, count in kinds.items()))
+
+
+def _tell_plan(sources: Sequence[Source], plan: Mapping[str, str]) -> None:
     if not sources:
         raise InputError("there is nothing to prepare")
-    plan = plan_set(sources, out)
     splits = Counter(source.split for source in sources if source.fault is None)
     people = {split: {s.identity for s in sources if s.split == split and not s.fault} for split in splits}
     parts = [f"{split} {splits[split]} ({len(people[split])} identities)" for split in sorted(splits)]

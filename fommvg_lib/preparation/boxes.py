@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from fommvg_lib.crop import CropBox
+from fommvg_lib.crop import CropBox, square_at
 from fommvg_lib.video_io.images import resize_image
 
 FITS = ("center", "pad", "stretch")
@@ -33,10 +33,8 @@ def fit_box(fit: str, height: int, width: int) -> CropBox:
 
 def square_of(box: CropBox, height: int, width: int) -> CropBox:
     """Give the square of a box's centre and longer side, moved and shrunk to lie in the picture."""
-    side = min(max(box.width, box.height), height, width)
-    x = round(box.x + box.width / 2 - side / 2)
-    y = round(box.y + box.height / 2 - side / 2)
-    return CropBox(min(max(x, 0), width - side), min(max(y, 0), height - side), side, side)
+    side = max(box.width, box.height)
+    return square_at(box.x + box.width / 2, box.y + box.height / 2, side, height, width)
 
 
 def cut_out(frame: np.ndarray, box: CropBox, size: int, fill: str = "edge") -> np.ndarray:

@@ -14,7 +14,8 @@ from pathlib import Path
 
 import numpy as np
 
-from fommvg_lib.video_io.folder import FOLDER_FPS
+from fommvg_lib.files import InputError
+from fommvg_lib.video_io.folder import FOLDER_FPS, holds_rows
 from fommvg_lib.video_io.probe import open_clip
 from fommvg_lib.video_io.read import plan_frames
 
@@ -82,6 +83,8 @@ def survey(path: Path, fps: float | None = None, folder_fps: float = FOLDER_FPS)
     Raises:
         InputError: if it cannot be read, or for a rate that means nothing.
     """
+    if path.is_dir() and holds_rows(path):
+        raise InputError(f"{path}: its pictures are rows of square frames, clips already")
     clip = open_clip(path, folder_fps)
     try:
         rate = clip.rate if fps is None else Fraction(fps).limit_denominator(1001)

@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
 from fommvg_lib.files import InputError, write_text
+from fommvg_lib.tables import rows_as_csv
 
 MANIFEST, REJECTED = "manifest.csv", "rejected.csv"
 WRITTEN, LEFT_OUT, REJECTED_STATUS = "written", "left out", "rejected"
@@ -28,6 +29,7 @@ class Row:
         split: train, test or val.
         source: key of the source, see `Source`.
         hash: SHA-256 of the source.
+        plan: of what else decided its clips: their name, and what a table or list says of the source.
         box: "x y width height" in the source's pixels, "" without one.
         start: seconds from the source's first frame.
         end: the same, where the stretch ends.
@@ -42,6 +44,7 @@ class Row:
     split: str
     source: str
     hash: str
+    plan: str = ""
     box: str = ""
     start: str = ""
     end: str = ""
@@ -94,19 +97,13 @@ def known_splits(out: str | Path) -> dict[str, str]:
 def write_manifest(out: Path, rows: Mapping[str, Iterable[Row]]) -> None:
     """Write `manifest.csv`, sources in order of their keys, and `rejected.csv` if there is need."""
     listed = [row for key in sorted(rows) for row in rows[key]]
-    _write_if_changed(out / MANIFEST, _as_csv(COLUMNS, (asdict(row).values() for row in listed)))
+    _write_if_changed(out / MANIFEST, rows_as_csv([COLUMNS, *(asdict(row).values() for row in listed)]))
     refused = [row for row in listed if row.status != WRITTEN]
     if refused:
         cells = ([getattr(row, name) for name in _REJECTED_COLUMNS] for row in refused)
-        _write_if_changed(out / REJECTED, _as_csv(_REJECTED_COLUMNS, cells))
+        _write_if_changed(out / REJECTED, rows_as_csv([_REJECTED_COLUMNS, *cells]))
     else:
         (out / REJECTED).unlink(missing_ok=True)
-
-
-def _as_csv(header: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows([header, *rows])
-    return text.getvalue()
 
 
 def _write_if_changed(path: Path, text: str) -> None:

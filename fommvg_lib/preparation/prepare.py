@@ -26,7 +26,7 @@ from fommvg_lib.preparation.manifest import (
     read_manifest,
     write_manifest,
 )
-from fommvg_lib.preparation.settings import settle
+from fommvg_lib.preparation.settings import check_settings, write_settings
 from fommvg_lib.preparation.sources import Source
 from fommvg_lib.preparation.work import Recipe, are_there, remove_clip, work
 
@@ -129,9 +129,11 @@ def _prepare(
     show: Callable[[Iterable, int], Iterator],
 ) -> Outcome:
     outcome = Outcome(rows=read_manifest(out))
-    if overwrite:
+    if not overwrite and _has_clips(outcome.rows):
+        check_settings(out, recipe.settings())
+    else:
         outcome.rows = _forget(outcome.rows, {source.key for source in sources}, out)
-    settle(out, recipe.settings(), overwrite)
+    write_settings(out, recipe.settings())
     listed = _without_doubles(sources, outcome.rows)
     _make_folders(out, listed)
     saved = time.monotonic()
@@ -146,18 +148,31 @@ def _prepare(
     finally:
         if outcome.rows:
             write_manifest(out, outcome.rows)
-    if not any(row.clip for rows in outcome.rows.values() for row in rows):
+    if not _has_clips(outcome.rows):
         raise InputError(f"{out}: no clip came of {len(listed)} sources, see {out / REJECTED}")
     return outcome
 
 
-def plan_set(sources: Sequence[Source], out: str | Path) -> dict[str, str]:
+def _has_clips(rows: Mapping[str, Sequence[Row]]) -> bool:
+    return any(row.clip for group in rows.values() for row in group)
+
+
+def plan_set(
+    sources: Sequence[Source], recipe: Recipe, out: str | Path, overwrite: bool = False
+) -> dict[str, str]:
     """Say for each source, by key, what a run would do with it, without looking inside.
 
     Returns:
         "new", "done before" (unless its content changed since) or "rejected: ..." with the reason.
+
+    Raises:
+        InputError: if a run would refuse: the folder holds a set of other settings, or it cannot be read.
     """
     rows = read_manifest(out)
+    if overwrite or not _has_clips(rows):
+        rows = {}
+    else:
+        check_settings(Path(out), recipe.settings())
     plan = {}
     for source in _without_doubles(sources, rows):
         known = rows.get(source.key)

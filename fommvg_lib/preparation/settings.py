@@ -12,27 +12,36 @@ from fommvg_lib.preparation.manifest import MANIFEST
 SETTINGS = "preparation.json"
 
 
-def settle(out: Path, settings: Mapping[str, object], overwrite: bool) -> None:
-    """Compare the settings with those of the set that is there, and write them down.
+def check_settings(out: Path, settings: Mapping[str, object]) -> None:
+    """Compare the settings with those of the set that is there, if one is.
 
     Raises:
-        InputError: if they differ and `overwrite` is off, or what is there cannot be read.
+        InputError: if they differ, or what is there cannot be read.
     """
     path = out / SETTINGS
-    wanted = json.loads(json.dumps(settings))
-    if path.exists() and not overwrite:
+    wanted = _as_stored(settings)
+    if path.exists():
         try:
             there = json.loads(path.read_text(encoding="utf-8"))
         except (OSError, ValueError) as error:
             raise InputError(f"{path}: cannot be read ({error})") from error
         if there != wanted:
             raise InputError(f"{out}: holds a set prepared with {_difference(there, wanted)}: --overwrite it")
-    elif not path.exists() and not overwrite and (out / MANIFEST).exists():
+    elif (out / MANIFEST).exists():
         raise InputError(
             f"{out}: has a {MANIFEST} but no {SETTINGS}: --overwrite it, or choose another --out"
         )
-    if not path.exists() or json.loads(path.read_text(encoding="utf-8")) != wanted:
-        write_text(path, json.dumps(wanted, indent=2, sort_keys=True) + "\n")
+
+
+def write_settings(out: Path, settings: Mapping[str, object]) -> None:
+    """Write the settings down, if they do not stand there already."""
+    path, text = out / SETTINGS, json.dumps(_as_stored(settings), indent=2, sort_keys=True) + "\n"
+    if not path.exists() or path.read_bytes() != text.encode():
+        write_text(path, text)
+
+
+def _as_stored(settings: Mapping[str, object]) -> dict[str, object]:
+    return json.loads(json.dumps(settings))
 
 
 def _difference(there: object, wanted: Mapping[str, object]) -> str:

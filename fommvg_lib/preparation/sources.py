@@ -5,16 +5,17 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from fommvg_lib.files import InputError, sha256
-from fommvg_lib.video_io.folder import list_frames
+from fommvg_lib.files import InputError
+from fommvg_lib.video_io.folder import hash_clip, is_frame_folder
+from fommvg_lib.video_io.images import IMAGE_SUFFIXES
+from fommvg_lib.video_io.probe import CLIP_SUFFIXES
 
-VIDEO_SUFFIXES = (".mp4", ".mov", ".avi", ".webm", ".mkv", ".mpg", ".mpeg", ".gif")
-FRAME_SUFFIXES = (".png", ".jpg", ".jpeg")
 _MAX_NAME = 120
 
 
@@ -62,17 +63,63 @@ def find_videos(root: str | Path, skip: Path | None = None) -> list[Path]:
         raise InputError(f"{root}: no such file or folder")
     found = [root] if root.is_file() else sorted(_walk(root, skip), key=os.fsencode)
     if not found:
-        kinds = f"{', '.join(VIDEO_SUFFIXES)}, folders of {', '.join(FRAME_SUFFIXES)}"
+        kinds = f"{', '.join(CLIP_SUFFIXES)}, folders of {', '.join(IMAGE_SUFFIXES)}"
         raise InputError(f"{root}: holds no video, gif or folder of frames ({kinds})")
     return found
 
 
 def find_video(folder: Path, stem: str) -> Path | None:
     """Give the video of this name and any ending in a folder, or None."""
-    return next((p for p in (folder / f"{stem}{end}" for end in VIDEO_SUFFIXES) if p.is_file()), None)
+    return next((p for p in (folder / f"{stem}{end}" for end in CLIP_SUFFIXES) if p.is_file()), None)
+
+
+def count_passed_over(root: Path, used: Iterable[Path], skip: Path | None = None) -> dict[str, int]:
+    """Count the files under a folder that are in no source, by their ending; hidden ones do not count.
+
+    Args:
+        root: as for `find_videos`.
+        used: the sources' files and folders.
+        skip: as for `find_videos`.
+    """
+    taken, kinds = {os.path.abspath(path) for path in used}, Counter()
+    for here, names in _folders(root, skip) if root.is_dir() else ():
+        if os.path.abspath(here) in taken:
+            names = [name for name in names if Path(name).suffix.lower() not in IMAGE_SUFFIXES]
+        paths = (here / name for name in names)
+        left = [path for path in paths if os.path.abspath(path) not in taken]
+        kinds.update(printable_key(path.suffix.lower()) or "without ending" for path in left)
+    return dict(sorted(kinds.items()))
+
+
+def hash_plan(source: Source) -> str:
+    """Give a short hash of what decides a source's clips besides its content and the set's settings.
+
+    Raises:
+        InputError: if a file that its detail names cannot be read.
+    """
+    plan = repr((source.name, _plain(source.detail)))
+    return hashlib.sha256(os.fsencode(plan)).hexdigest()[:16]
+
+
+def _plain(detail: Any) -> Any:
+    if isinstance(detail, Path):
+        return detail.name, hash_clip(detail)
+    if isinstance(detail, set | frozenset):
+        return sorted(detail)
+    return [_plain(part) for part in detail] if isinstance(detail, tuple) else detail
 
 
 def _walk(root: Path, skip: Path | None) -> Iterator[Path]:
+    for here, names in _folders(root, skip):
+        shown = [here / name for name in names]
+        videos = [path for path in shown if path.suffix.lower() in CLIP_SUFFIXES and path.is_file()]
+        yield from videos
+        if not videos and is_frame_folder(here):
+            yield here
+
+
+def _folders(root: Path, skip: Path | None) -> Iterator[tuple[Path, list[str]]]:
+    """Yield each folder below `root`, itself too, once, with the names of its files that are not hidden."""
     skipped = None if skip is None else skip.resolve()
     entered = set()
     for folder, below, names in os.walk(root, followlinks=True):
@@ -83,17 +130,18 @@ def _walk(root: Path, skip: Path | None) -> Iterator[Path]:
             continue
         entered.add(inode)
         below[:] = sorted(name for name in below if not name.startswith("."))
-        shown = [here / name for name in names if not name.startswith(".")]
-        videos = [path for path in shown if path.suffix.lower() in VIDEO_SUFFIXES and path.is_file()]
-        yield from videos
-        if not videos and any(path.suffix.lower() in FRAME_SUFFIXES for path in shown):
-            yield here
+        yield here, [name for name in names if not name.startswith(".")]
 
 
 def key_of(path: Path, root: Path) -> str:
     """Write a path as seen from `root`, with '/' and in UTF-8 whatever bytes its name has."""
     inside = path.relative_to(root) if path != root else Path(path.name)
-    return os.fsencode(inside.as_posix()).decode("utf-8", "backslashreplace")
+    return printable_key(inside.as_posix())
+
+
+def printable_key(text: str) -> str:
+    """Write bytes of a file name that are no UTF-8 as \\xNN."""
+    return os.fsencode(text).decode("utf-8", "backslashreplace")
 
 
 def safe_name(text: str) -> str:
@@ -101,7 +149,7 @@ def safe_name(text: str) -> str:
 
     Two texts may give the same name: `prepare_set` rejects the second.
     """
-    text = os.fsencode(text).decode("utf-8", "backslashreplace")
+    text = printable_key(text)
     name = re.sub(r"[^\w.#-]+", "_", text).strip("._") or "clip"
     if len(name) <= _MAX_NAME:
         return name
@@ -110,21 +158,4 @@ def safe_name(text: str) -> str:
 
 def stem_of(path: Path) -> str:
     """Give a source's name without the ending of a video; a folder of frames may be called x.mp4."""
-    return path.stem if path.suffix.lower() in VIDEO_SUFFIXES else path.name
-
-
-def hash_source(path: Path) -> str:
-    """Give the SHA-256 of a file, or of a folder's pictures: names and contents, in order.
-
-    Raises:
-        InputError: if it cannot be read.
-    """
-    try:
-        if path.is_file():
-            return sha256(path)
-        digest = hashlib.sha256()
-        for picture in list_frames(path):
-            digest.update(os.fsencode(picture.name) + b"\0" + sha256(picture).encode())
-        return digest.hexdigest()
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror or error})") from error
+    return path.stem if path.suffix.lower() in CLIP_SUFFIXES else path.name

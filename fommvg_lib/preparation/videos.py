@@ -18,7 +18,7 @@ from fommvg_lib.preparation.sources import Source
 from fommvg_lib.preparation.stretches import MIN_FRAMES, Stretch, divide
 from fommvg_lib.preparation.tracks import find_tracks
 from fommvg_lib.preparation.writing import ClipForm, clip_path, write_stretches
-from fommvg_lib.video_io.folder import FOLDER_FPS
+from fommvg_lib.video_io.folder import FOLDER_FPS, MAX_FPS
 
 FACE = "face"
 
@@ -62,6 +62,12 @@ class VideoRecipe:
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise InputError(f"{name} must be above 0, {value} was given")
+        for name in ("fps", "folder_fps"):
+            value = getattr(self, name)
+            if value is not None and not 0 < value <= MAX_FPS:
+                raise InputError(f"{name} must be above 0 and at most {MAX_FPS}, {value:g} was given")
+        if self.min_box < 0:
+            raise InputError(f"min_box must be 0 or more, {self.min_box} was given")
         if self.length is not None and self.max_frames is not None:
             raise InputError("length and max_frames contradict each other: give one of them")
 

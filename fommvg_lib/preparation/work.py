@@ -6,13 +6,15 @@ import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
+from dataclasses import replace
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Protocol
 
 from fommvg_lib.files import InputError, RunError
 from fommvg_lib.preparation.manifest import REJECTED_STATUS, Row
-from fommvg_lib.preparation.sources import Source, hash_source
+from fommvg_lib.preparation.sources import Source, hash_plan
+from fommvg_lib.video_io.folder import hash_clip
 
 
 class Recipe(Protocol):
@@ -58,17 +60,18 @@ def _result(done: Future) -> list[Row] | None:
 
 def _prepare_one(recipe: Recipe, source: Source, out: Path, known: Sequence[Row]) -> list[Row] | None:
     """Prepare one source unless it is as its rows say; None then."""
-    digest = ""
+    digest = plan = ""
     try:
         if source.fault is not None:
             raise InputError(source.fault)
-        digest = hash_source(source.path)
+        digest, plan = hash_clip(source.path), hash_plan(source)
         if known and all(row.hash == digest for row in known) and are_there(known, source, out):
             return None
         rows = recipe.prepare(source, digest, out)
     except InputError as error:
         reason = " ".join(str(error).split())
         rows = [Row("", source.split, source.key, digest, status=REJECTED_STATUS, reason=reason)]
+    rows = [replace(row, plan=plan) for row in rows]
     kept = {row.clip for row in rows}
     for row in known:
         if row.clip not in kept:
@@ -77,8 +80,15 @@ def _prepare_one(recipe: Recipe, source: Source, out: Path, known: Sequence[Row]
 
 
 def are_there(rows: Sequence[Row], source: Source, out: Path) -> bool:
-    """Say whether a source's clips are where its rows say, and belong there."""
-    is_fit = source.fault is None and all(row.split == source.split for row in rows)
+    """Say whether a source's clips are where its rows say, and are those that are wanted now.
+
+    Raises:
+        InputError: see `hash_plan`.
+    """
+    if source.fault is not None:
+        return False
+    wanted = (source.split, hash_plan(source))
+    is_fit = all((row.split, row.plan) == wanted for row in rows)
     return is_fit and all((out / row.clip).exists() for row in rows if row.clip)
 
 

@@ -10,6 +10,9 @@ from fommvg_lib.video_io.decode import VideoFile
 from fommvg_lib.video_io.folder import FOLDER_FPS, FrameFolder
 from fommvg_lib.video_io.packets import open_container
 
+CLIP_SUFFIXES = (".mp4", ".mov", ".avi", ".webm", ".mkv", ".mpg", ".mpeg", ".gif")
+"""Endings by which videos are found in folders: formats of which a file that was cut off is known as such."""
+
 
 @dataclass(frozen=True)
 class VideoInfo:

@@ -194,3 +194,19 @@ def test_synthetic_clips_are_the_rendered_ones():
             SyntheticClips(**wrong)
     both = SyntheticClips("all", 32, num_identities=2)
     assert both.names == ["0000#000", "0001#000", "1000#000", "1001#000"]
+
+
+def test_what_is_no_clip_is_named(tmp_path, capsys):
+    for name in ("a#0", "b#0"):
+        write_frames(tmp_path / "train" / name)
+        write_image(tmp_path / "train" / f"{name}.jpg", np.zeros((20, 33, 3), np.uint8))
+    (tmp_path / "train" / "notes.txt").write_text("")
+    (tmp_path / "train" / ".hidden").write_text("")
+    clips = open_clips(tmp_path, "train", 16)
+    said = capsys.readouterr().err
+    assert clips.names == ["a#0", "b#0"]
+    assert "no clips, passed over: a#0.jpg, b#0.jpg, notes.txt" in said and len(said.splitlines()) == 1
+    for number in range(9):
+        (tmp_path / "train" / f"z{number}.txt").write_text("")
+    open_clips(tmp_path, "train", 16)
+    assert "z0.txt, z1.txt and 7 more" in capsys.readouterr().err

@@ -196,3 +196,11 @@ def test_the_command_packs_and_checks(folder, tmp_path, capsys):
     assert main(["--check", "--out", str(out)]) == 2
     failed = capsys.readouterr().err
     assert len(failed.splitlines()) == 1 and "damaged" in failed
+
+
+def test_pictures_that_are_no_rows_are_listed(folder, tmp_path):
+    write_image(folder / "train" / "poster.jpg", np.zeros((20, 33, 3), np.uint8))
+    index, _ = pack_clips(folder, tmp_path / "packed")
+    assert list(index.rejected) == ["train/poster.jpg"] and len(index.clips) == 5
+    assert "no row of square frames" in (tmp_path / "packed" / "rejected.csv").read_text()
+    assert not pack_clips(folder, tmp_path / "packed")[1]

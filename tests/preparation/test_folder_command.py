@@ -8,13 +8,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
+from data_prep import taichi
 from data_prep.folder import main
 from fommvg_lib.clips import ClipFolder
-from fommvg_lib.clips.layout import VIDEO_SUFFIXES as CLIP_SUFFIXES
 from fommvg_lib.files import PARTIAL
 from fommvg_lib.preparation import VideoRecipe, find_videos, read_manifest
-from fommvg_lib.preparation.sources import VIDEO_SUFFIXES
 from fommvg_lib.video_io import count_frames, probe, read_video, write_image, write_video
 from tests.video_io.clips import numbered_frame, read_number, write_clip
 
@@ -263,10 +263,6 @@ def test_an_output_that_cannot_be_written_is_said_and_nothing_is_blamed_on_the_s
     assert not list((tmp_path / "out").rglob("*.mp4")) and not (tmp_path / "out" / "manifest.csv").exists()
 
 
-def test_videos_mean_the_same_here_and_in_clip_folders():
-    assert VIDEO_SUFFIXES == CLIP_SUFFIXES
-
-
 def interrupt_after(monkeypatch, count: int) -> None:
     """Make the command stop, as by Ctrl-C, when it has prepared so many sources."""
     real, seen = VideoRecipe.prepare, []
@@ -337,3 +333,84 @@ def test_pictures_beside_videos_are_posters(tmp_path):
     write_image(tmp_path / "frames" / "0.png", numbered_frame(0))
     (tmp_path / ".hidden.mp4").write_bytes(b"")
     assert find_videos(tmp_path) == [tmp_path / "a.mp4", tmp_path / "frames"]
+
+
+@pytest.mark.parametrize("change", ["who is shown", "the table"])
+def test_what_decides_the_clips_is_looked_at_again(capsys, tmp_path, change):
+    (tmp_path / "in" / "anna").mkdir(parents=True)
+    write_clip(tmp_path / "in" / "anna" / "a.mp4", num_frames=6)
+    if change == "who is shown":
+        words = ("--videos", tmp_path / "in", "--out", tmp_path / "out", "--size", 32)
+        run = lambda *more: prepare(capsys, *words, *more)  # noqa: E731
+        first, second = ("--identity", "name"), ("--identity", "folder")
+    else:
+        table = tmp_path / "table.csv"
+        words = ("--videos", tmp_path / "in" / "anna", "--metadata", table, "--out", tmp_path / "out")
+
+        def run(stop: int) -> tuple[int, str, str]:
+            header = "video_id,start,end,bbox,fps,width,height,partition"
+            table.write_text(f"{header}\na,0,{stop},0-0-32-32,25,32,32,train\n")
+            status = taichi.main([*map(str, words), "--size", "32"])
+            captured = capsys.readouterr()
+            return status, captured.out, captured.err
+
+        first, second = (4,), (5,)
+    assert run(*first)[0] == 0
+    before = {path.name for path in (tmp_path / "out" / "train").iterdir()}
+    assert "0 sources prepared now, 1 were done before" in run(*first)[1]
+    status, said, why = run(*second)
+    assert status == 0 and "1 sources prepared now" in said, why
+    after = {path.name for path in (tmp_path / "out" / "train").iterdir()}
+    assert len(after) == 1 and not after & before  # clips of the old plan are gone
+    assert "0 sources prepared now, 1 were done before" in run(*second)[1]
+
+
+def test_settings_of_which_nothing_came_bind_nobody(capsys, tmp_path):
+    write_clip(tmp_path / "a.mp4", num_frames=6)
+    words = ("--videos", tmp_path / "a.mp4", "--out", tmp_path / "out", "--size", 32)
+    assert prepare(capsys, *words, "--length", 100)[0] == 2
+    status, said, why = prepare(capsys, *words, "--length", 3)
+    assert status == 0 and "2 clips of 6 frames" in said, why
+    assert not (tmp_path / "out" / "rejected.csv").exists()
+    status, _, why = prepare(capsys, *words, "--length", 2, "--dry-run")
+    assert status == 2 and "length 3 (asked for: 2)" in why
+    status, said, _ = prepare(capsys, *words, "--length", 2, "--dry-run", "--overwrite")
+    assert status == 0 and "1 new" in said
+
+
+@pytest.mark.parametrize(
+    "words",
+    [("--fps", "nan"), ("--fps", "0"), ("--fps", "-3"), ("--folder-fps", "0"), ("--folder-fps", "inf")],
+)
+def test_a_rate_that_means_nothing_is_refused_at_once(capsys, tmp_path, words):
+    write_clip(tmp_path / "a.mp4", num_frames=3)
+    status, _, why = prepare(capsys, "--videos", tmp_path / "a.mp4", "--out", tmp_path / "out", *words)
+    assert status == 2 and "fps must be above 0" in why and len(why.splitlines()) == 1
+    assert not (tmp_path / "out").exists()
+
+
+def test_files_that_are_no_sources_are_named(capsys, tmp_path):
+    (tmp_path / "in").mkdir()
+    write_clip(tmp_path / "in" / "a.mp4", num_frames=3)
+    write_image(tmp_path / "in" / "a.jpg", numbered_frame(0))
+    write_image(tmp_path / "in" / "frames" / "0.bmp.png", numbered_frame(0))
+    for name in ("b.wmv", "c.WMV", "frames/notes.txt", ".hidden.txt", "README"):
+        (tmp_path / "in" / name).write_text("")
+    words = ("--videos", tmp_path / "in", "--out", tmp_path / "in" / "out", "--size", 32, "--min-frames", 1)
+    told = "files passed over: 1 .jpg, 1 .txt, 2 .wmv, 1 without ending"
+    assert told in prepare(capsys, *words, "--dry-run")[1]
+    status, said, _ = prepare(capsys, *words)
+    assert status == 0 and told in said
+    assert told in prepare(capsys, *words)[1]  # the set's own files do not count
+
+
+def test_frames_may_be_any_pictures_and_rows_are_not_taken_for_frames(capsys, tmp_path):
+    for number in range(3):
+        (tmp_path / "in" / "webp").mkdir(parents=True, exist_ok=True)
+        Image.fromarray(numbered_frame(number)).save(tmp_path / "in" / "webp" / f"{number}.webp")
+        row = np.concatenate([np.full((16, 16, 3), 40 * k, np.uint8) for k in range(3 + number)], axis=1)
+        write_image(tmp_path / "in" / "rows" / f"{number}.png", row)
+    words = ("--videos", tmp_path / "in", "--out", tmp_path / "out", "--size", 32)
+    status, said, _ = prepare(capsys, *words)
+    assert status == 0 and "1 clips of 3 frames" in said and "1 rejected" in said
+    assert "rows of square frames" in (tmp_path / "out" / "rejected.csv").read_text()

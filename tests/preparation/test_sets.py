@@ -411,3 +411,22 @@ def test_a_recipe_of_a_script_travels_to_its_processes(tmp_path):
     done = subprocess.run([sys.executable, script, *map(str, words)], capture_output=True, text=True)
     assert done.returncode == 0 and "4 clips of 8 frames" in done.stdout, done.stderr
     assert done.stderr == ""  # no bar where nobody looks
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("--boxes", "stretch"), "--boxes has no effect with face tracks"),
+        (("--metadata", "x.csv", "--step", "3"), "--step has no effect with --metadata"),
+        (("--annotations", "txt", "--max-frames", "90"), "--max-frames has no effect with --annotations"),
+    ],
+)
+def test_vox_refuses_options_without_effect(capsys, tmp_path, words, told):
+    status, _, why = call(capsys, "vox", "--videos", tmp_path, "--out", tmp_path / "out", *words)
+    assert status == 2 and told in why and len(why.splitlines()) == 1
+
+
+def test_kth_refuses_a_length_of_whole_videos(capsys, tmp_path):
+    words = ("--videos", tmp_path, "--out", tmp_path / "out", "--whole", "--length", "16")
+    status, _, why = call(capsys, "kth", *words)
+    assert status == 2 and "--whole and --length" in why

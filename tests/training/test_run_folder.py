@@ -1,11 +1,9 @@
 """Facts about what a run leaves on disk: whole checkpoints, whatever fails, and the best weights."""
 
-import contextlib
 import errno
 import json
 import os
 import re
-import resource
 import shutil
 from dataclasses import replace
 
@@ -20,6 +18,7 @@ from fommvg_lib.files import InputError, RunError
 from fommvg_lib.motion_files import save_motion
 from fommvg_lib.training import state as state_module
 from fommvg_lib.training.state import restore_state, stored_states
+from tests.full_disk import largest_file
 from tests.motion_cases import wandering_clips
 from tests.training.small_runs import (
     OFTEN,
@@ -92,17 +91,6 @@ def test_checkpoint_that_cannot_be_saved_leaves_the_earlier_one_intact(tmp_path,
             quiet_fit(line(), tmp_path / "run")
     quiet_fit(line(), tmp_path / "run", resume=True)
     assert_same(contents(tmp_path / "run"), contents(tmp_path / "whole"))
-
-
-@contextlib.contextmanager
-def largest_file(num_bytes):
-    """Let the system refuse to write files beyond a size, as it does on a full disk."""
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (num_bytes, before[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 def test_command_on_a_disk_that_is_really_full_ends_with_one_line_and_status_1(tmp_path, capsys):
