@@ -1,5 +1,6 @@
 """Extraction of many clips: every clip counted, shards that join to what one run gives, kills survived."""
 
+import gc
 import json
 import os
 import random
@@ -43,12 +44,14 @@ def videos(tmp_path_factory) -> Path:
 
 def fork(out: Path, command: list[str], fuse: int | None = None) -> BaseProcess:
     """Start a command in a process of its own; `fuse` kills it at the n-th operation on files below `out`."""
+    gc.collect()
     process = get_context("fork").Process(target=_live, args=(out, command, fuse))
     process.start()
     return process
 
 
 def _live(out: Path, command: list[str], fuse: int | None) -> None:
+    gc.freeze()  # a decoder left to the collector would wait here for threads that only the parent has
     log = os.open(out.with_suffix(".log"), os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     for handle in (1, 2):
         os.dup2(log, handle)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import faulthandler
+import gc
 import json
 import os
 import random
@@ -105,8 +106,10 @@ def run_fuzz(folder: Path, num_cases: int, seed: int = 0, first: int = 0) -> Rep
 def _run_child(corpus, folder: Path, seed: int, numbers: range, report: Report) -> int:
     """Run cases until the child ends; give the number of the next case."""
     readable, writable = os.pipe()
+    gc.collect()
     child = os.fork()
     if child == 0:
+        gc.freeze()  # a decoder left to the collector would wait here for threads that only the parent has
         os.close(readable)
         _live(corpus, folder, seed, numbers, writable)
     os.close(writable)
