@@ -11,7 +11,7 @@ from fommvg_lib.files import InputError
 
 TABLE = Path(__file__).with_name("registry.toml")
 
-HELPER_KINDS = ("face-detector", "face-landmarks")
+HELPER_KINDS = ("face-detector", "face-landmarks", "image-features", "video-features")
 """Kinds of entries whose files are used as they are: no weights to be imported."""
 
 
