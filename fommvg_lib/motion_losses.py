@@ -292,8 +292,7 @@ def flow_matching(velocity: Tensor, wanted: Tensor, known: Tensor, units: Sequen
         velocity: (B, T, D).
         wanted: (B, T, D), motion less the draw from the prior.
         known: (B, T) bool.
-        units: (D,) for each order of differences, from 0: sizes of those of the motion. What is small in the
-            motion, as second differences are, hardly counts otherwise.
+        units: (D,) for each order of differences, from 0: sizes in the motion, so that small ones count.
 
     Source: Lipman et al. 2023, Eq. 9; differences are ours.
     """

@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from fommvg_lib.files import InputError, sha256
 from fommvg_lib.metrics.image import check_images
 from fommvg_lib.metrics.outcome import NotAvailable
+from fommvg_lib.published_files.checkpoint import read_checkpoint
 
 SHIFT, SCALE = (-0.030, -0.088, -0.188), (0.458, 0.448, 0.450)
 """ImageNet's statistics for images in [-1, 1]."""
@@ -172,7 +173,7 @@ def _read_weights(backbone: Backbone, path: str | Path | None, fetch: bool) -> d
             raise InputError(
                 f"{found}: is not {cached.name} (sha256 must start with {backbone.weights_hash})"
             )
-        return torch.load(found, map_location="cpu", weights_only=True)
+        return read_checkpoint(found).entries
     try:
         return torch.hub.load_state_dict_from_url(
             backbone.url, map_location="cpu", check_hash=True, weights_only=True, progress=False
@@ -194,5 +195,5 @@ def _read_heads(name: str, backbone: Backbone) -> Sequence[Tensor]:
         raise NotAvailable(f"this version of torchmetrics does not hold its heads ({path.name})")
     if sha256(path) != backbone.heads_hash:
         raise InputError(f"{path}: is not the published file of heads (sha256 {backbone.heads_hash[:12]})")
-    state = torch.load(path, map_location="cpu", weights_only=True)
+    state = read_checkpoint(path).entries
     return [state[f"lin{index}.model.1.weight"] for index in range(len(backbone.taps))]

@@ -205,4 +205,5 @@ def model_around(model: Frgan, generator: torch.nn.Module, refiner: torch.nn.Mod
 
 
 def as_losses(terms: dict[str, Tensor]) -> Losses:
+    """Give the losses of terms of which `total` is what is minimised."""
     return Losses.of(terms["total"], {name: term for name, term in terms.items() if name != "total"})
