@@ -117,10 +117,11 @@ class MotionFlow(StoredGenerator):
         motion, known = motion.clone(), known.to(motion.device)
         finished, touched = known.clone(), torch.zeros(*motion.shape[:2], self.num_kp, dtype=torch.bool)
         touched = touched.to(motion.device)
+        activity = None
         for window in plan_windows(known, self.max_window):
             seen = slice(window.start, window.stop)
-            made, out_of_range = self._complete_window(
-                motion[:, seen], finished[seen], noise[:, :, window.start :]
+            made, out_of_range, activity = self._complete_window(
+                motion[:, seen], finished[seen], noise[:, :, window.start :], activity
             )
             kept = torch.zeros_like(finished)
             kept[window.keep_start : window.keep_stop] = True
@@ -132,15 +133,20 @@ class MotionFlow(StoredGenerator):
             touched = touched | livelier
         return motion, touched
 
-    def _complete_window(self, motion: Tensor, known: Tensor, noise: Tensor) -> tuple[Tensor, Tensor]:
-        """Complete (N, T, D) with known frames (T,) at once; noise (2, N, ...) has T frames or more."""
+    def _complete_window(
+        self, motion: Tensor, known: Tensor, noise: Tensor, before: Tensor | None
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Complete (N, T, D) with known frames (T,) at once; give also what was touched, and activities.
+
+        Noise (2, N, ...) has T frames or more; `before` are the activities of the window before.
+        """
         num_frames = motion.shape[1]
         short = max(0, self.min_window - num_frames)
         motion = torch.cat([motion, motion[:, -1:].expand(-1, short, -1)], dim=1)
         known = torch.cat([known, known.new_zeros(short)]).expand(len(motion), -1)
         space = self.see(motion, known)
         bridge = self.prior.bridge(known[:1])
-        activity = self.activity.draw(self.prior.components(space.path), known[0], noise[1, :, 0])
+        activity = self.activity.draw(self.prior.components(space.path), known[0], noise[1, :, 0], before)
         start = bridge.draw(space.path, noise[0, :, : motion.shape[1]], activity)
 
         def field(path: Tensor, time: float) -> Tensor:
@@ -151,7 +157,7 @@ class MotionFlow(StoredGenerator):
         made, touched = self.scaling.restore(
             space.origin[:, None] + path * self.scaling.spread, space.reference
         )
-        return made[:, :num_frames], touched[:, :num_frames]
+        return made[:, :num_frames], touched[:, :num_frames], activity
 
     def _enliven(self, motion: Tensor, known: Tensor) -> tuple[Tensor, Tensor]:
         """Scale the departure of finished motions from the straight path through the frames known (T,)."""

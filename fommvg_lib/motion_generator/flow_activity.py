@@ -70,23 +70,27 @@ class Activity(nn.Module):
         """Give the activities (B, D) of windows (B, T, D)."""
         return self._measure(components.diff(dim=1))
 
-    def draw(self, components: Tensor, known: Tensor, noise: Tensor) -> Tensor:
+    def draw(self, components: Tensor, known: Tensor, noise: Tensor, before: Tensor | None = None) -> Tensor:
         """Draw activities of windows.
 
         Args:
             components: (B, T, D); only known frames count.
             known: (T,) bool.
             noise: (B, D) of N(0, 1).
+            before: (B, D), activities drawn for the window before, whose end is what is known of this one.
+                They stand for what that end shows: were it measured, a little too much life in what is made
+                would grow from window to window.
 
         Returns:
             (B, D).
         """
-        mean, covariance = self._at(self.mean, len(known) - 1), self.covariance.double()
-        covariance = covariance * self._at(self.size, len(known) - 1)
+        mean = self._at(self.mean, len(known) - 1)
+        covariance = self.covariance.double() * self._at(self.size, len(known) - 1)
         is_seen = known[1:] & known[:-1]
         steps = int(is_seen.sum())
         if steps:
             shown = self._measure(components.diff(dim=1)[:, is_seen]) - self._at(self.mean, steps)
+            shown = shown if before is None else before - mean
             doubt = self._at(self.doubt, steps) * torch.eye(len(covariance)).to(covariance)
             gain = torch.linalg.solve(covariance + doubt, covariance)  # (D, D), transposed
             mean, covariance = mean + shown.double() @ gain, covariance - covariance @ gain

@@ -21,6 +21,7 @@ DEFAULTS = {
     "fi": "heads64-fi",
     "wgan": "heads64-wgan",
     "ar": "heads64-ar",
+    "flow": "heads64-flow",
 }
 """The shipped weights that stand in where none are named, by kind."""
 

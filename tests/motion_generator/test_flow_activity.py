@@ -65,3 +65,14 @@ def test_a_component_that_never_moves_and_lengths_between_do_no_harm():
     for count in (1, 2, 6, 11):
         drawn = activity.draw(path, torch.arange(12) < count, torch.randn(200, 2, generator=seeded()))
         assert drawn.isfinite().all() and drawn.abs().max() < 5
+
+
+def test_windows_that_follow_one_another_do_not_grow_livelier(fitted):
+    """Even where what is made moves twice as much as its activity says."""
+    activity, known = None, torch.arange(NUM_FRAMES) < 5
+    sizes = []
+    for turn in range(20):
+        made = 2 * windows(500, seed=40 + turn)
+        activity = fitted.draw(made, known, torch.randn(500, 2, generator=seeded(60 + turn)), activity)
+        sizes.append(activity.mean().item())
+    assert abs(sum(sizes[-6:]) / 6 - fitted.mean[-1].mean().item()) < 0.1
