@@ -14,10 +14,19 @@ HEAD_KERNEL = 7
 """Side of the kernels that turn hourglass features into heatmaps."""
 
 
+MAX_HALVINGS = 16
+"""Of a network's maps: a frame of 65,536 pixels a side becomes one number."""
+
+
 def require(condition: bool, name: str, value: Any, rule: str) -> None:
     """Raise a ValueError that names field, rule and value unless the condition holds."""
     if not condition:
         raise ValueError(f"{name} must be {rule}, got {value!r}")
+
+
+def require_halvings(name: str, value: int, least: int = 1) -> None:
+    """Refuse a number of halvings below the least and above what any frame has: 2^value is computed."""
+    require(least <= value <= MAX_HALVINGS, name, value, f"from {least} to {MAX_HALVINGS}")
 
 
 def is_reciprocal(scale: float) -> bool:
@@ -38,8 +47,9 @@ class HourglassConfig(Config):
 
     def __post_init__(self) -> None:
         """Refuse empty networks."""
-        for name in ("block_expansion", "num_blocks", "max_features"):
+        for name in ("block_expansion", "max_features"):
             require(getattr(self, name) >= 1, f"hourglass.{name}", getattr(self, name), "at least 1")
+        require_halvings("hourglass.num_blocks", self.num_blocks)
 
 
 @dataclass(frozen=True)
@@ -88,8 +98,9 @@ class FommModelConfig(Config):
         """Refuse values that mean nothing and options that contradict each other."""
         for name in ("num_kp", "block_expansion", "max_features"):
             require(getattr(self, name) >= 1, f"model.{name}", getattr(self, name), "at least 1")
-        for name in ("kp_pad", "num_down_blocks", "num_bottleneck_blocks"):
+        for name in ("kp_pad", "num_bottleneck_blocks"):
             require(getattr(self, name) >= 0, f"model.{name}", getattr(self, name), "at least 0")
+        require_halvings("model.num_down_blocks", self.num_down_blocks, least=0)
         require(self.num_channels in (1, 3), "model.num_channels", self.num_channels, "1 or 3")
         for name in ("kp_variance", "temperature"):
             require(getattr(self, name) > 0, f"model.{name}", getattr(self, name), "above 0")

@@ -9,7 +9,7 @@ import math
 from dataclasses import dataclass, field
 
 from fommvg_lib.config.base import Config
-from fommvg_lib.config.fomm_networks import HourglassConfig, is_reciprocal, require
+from fommvg_lib.config.fomm_networks import HourglassConfig, is_reciprocal, require, require_halvings
 
 POINTS_PER_TPS = 5
 """Keypoints N that make one thin-plate spline (paper)."""
@@ -64,8 +64,9 @@ class TpsmmModelConfig(Config):
     def __post_init__(self) -> None:
         """Refuse values that mean nothing and options that contradict each other."""
         names = ("num_tps", "detector_width", "background_width", "block_expansion", "max_features")
-        for name in (*names, "num_down_blocks"):
+        for name in names:
             require(getattr(self, name) >= 1, f"model.{name}", getattr(self, name), "at least 1")
+        require_halvings("model.num_down_blocks", self.num_down_blocks)
         require(self.num_channels in (1, 3), "model.num_channels", self.num_channels, "1 or 3")
         require(self.kp_variance > 0, "model.kp_variance", self.kp_variance, "above 0")
         scale = self.dense_motion_scale

@@ -6,7 +6,9 @@ import pytest
 import yaml
 
 from fommvg_lib.config.fomm import FommConfig, HourglassConfig
+from fommvg_lib.config.fomm_networks import FommModelConfig
 from fommvg_lib.config.presets import PRESETS, fomm_config_from_yaml, load_config
+from fommvg_lib.config.tpsmm_networks import TpsmmModelConfig
 from fommvg_lib.files import InputError
 
 JITTER = {"brightness": 0.1, "contrast": 0.1, "saturation": 0.1, "hue": 0.1}
@@ -305,3 +307,11 @@ def test_small_profiles_stay_within_the_shipped_size():
         model = Fomm(config.model, config.size)
         assert config.size == 64 and config.perceptual == "pixel"
         assert sum(parameter.numel() for parameter in model.parameters()) <= 650_000
+
+
+def test_halvings_beyond_any_frame_are_refused_before_their_power_is_computed():
+    with pytest.raises(ValueError, match="hourglass.num_blocks must be from 1 to 16, got 1000000000000"):
+        HourglassConfig(32, 10**12, 1024)
+    for model, least in ((FommModelConfig(), 0), (TpsmmModelConfig(), 1)):
+        with pytest.raises(ValueError, match=f"model.num_down_blocks must be from {least} to 16"):
+            model.replace(num_down_blocks=10**12)
