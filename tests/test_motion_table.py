@@ -100,7 +100,7 @@ def test_training_ends_with_its_cpu_time_and_leaves_weights(tools, tmp_path, mon
     )
     monkeypatch.setattr(one_run, "config_of", lambda method, seed: small.replace(seed=seed))
     packed = PackedMotion.from_clips(wandering_clips(8, 64))
-    done = one_run.train("vp", 2, packed, tmp_path / "run", minutes=0.005)
+    done = one_run.train("vp", one_run.config_of("vp", 2), packed, tmp_path / "run", minutes=0.005)
     assert 0 < done["steps"] <= done["planned_steps"] < 10**4 and done["config"]["seed"] == 2
     assert done["cpu_seconds"] > 0
     assert (tmp_path / "run" / "weights.safetensors").is_file()

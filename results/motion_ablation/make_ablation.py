@@ -21,8 +21,8 @@ import torch
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "results" / "motion_table"))
 
-from one_run import LOG_EVERY, MotionSet, _fit, measure, open_motion  # noqa: E402
-from variants import VARIANTS, Variant  # noqa: E402
+from one_run import MotionSet, is_made, measure, open_motion, train  # noqa: E402
+from variants import VARIANTS  # noqa: E402
 
 from fommvg_lib.files import InputError, write_text  # noqa: E402
 from fommvg_lib.motion_generator import load_motion_generator  # noqa: E402
@@ -38,22 +38,6 @@ COLUMNS = {
 REAL = "real"
 
 
-def train(variant: Variant, seed: int, data: MotionSet, folder: Path, minutes: float) -> dict[str, Any]:
-    """Train for so many minutes of CPU time, as `motion_table` does; say what was done."""
-    config, budget = variant.config(seed), 60 * minutes
-    result, stamps = _fit(
-        variant.kind, config.replace(epoch_size=10**6), data.train, folder, min(5.0, 0.2 * budget)
-    )
-    has_warmed_up = result.step >= 3 * LOG_EVERY
-    begin, first = (stamps[0], LOG_EVERY) if has_warmed_up else (0.0, 0)
-    steps = max(LOG_EVERY, int(0.97 * budget * (result.step - first) / (stamps[-1] - begin)))
-    epochs = min(config.num_epochs, steps)
-    config = config.replace(num_epochs=epochs, epoch_size=max(1, steps // epochs))
-    result, stamps = _fit(variant.kind, config, data.train, folder, budget)
-    done = {"steps": result.step, "planned_steps": config.num_epochs * config.epoch_size}
-    return {**done, "cpu_seconds": round(stamps[-1], 1), "config": config.to_dict()}
-
-
 def record_of(name: str, seed: int, args: argparse.Namespace) -> Path:
     """Give the JSON file of a run."""
     return args.out / "runs" / f"{name}-{seed}.json"
@@ -66,18 +50,8 @@ def settings_of(args: argparse.Namespace) -> dict[str, Any]:
 
 
 def is_done(name: str, seed: int, args: argparse.Namespace) -> bool:
-    """Say whether a run is there.
-
-    Raises:
-        InputError: if it was made with other settings.
-    """
-    path = record_of(name, seed, args)
-    if not path.is_file():
-        return False
-    theirs = read_json(path).get("settings")
-    if theirs != settings_of(args):
-        raise InputError(f"{path}: was made with other settings ({theirs}); choose another --out")
-    return True
+    """Say whether a run is there; see `is_made`."""
+    return is_made(record_of(name, seed, args), settings_of(args))
 
 
 def run_missing(args: argparse.Namespace) -> None:
@@ -94,7 +68,7 @@ def run_missing(args: argparse.Namespace) -> None:
     for variant, seed in runs:
         print(f"{variant.name}, seed {seed}", flush=True)
         folder = args.runs / f"{variant.name}-{seed}"
-        done = train(variant, seed, data, folder, args.minutes)
+        done = train(variant.kind, variant.config(seed), data.train, folder, args.minutes)
         generator = load_motion_generator(folder, "cpu", data.train.num_dims, data.train.num_kp)
         done["figures"] = _values(measure(generator, data, args, seed))
         _leave_record(variant.name, seed, done, data, args)

@@ -21,7 +21,17 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from one_run import LEGACY, NUM_SAMPLES, REAL, TASKS, fomm_motion, record_of, run_one, settings_of
+from one_run import (
+    LEGACY,
+    NUM_SAMPLES,
+    REAL,
+    TASKS,
+    fomm_motion,
+    is_made,
+    record_of,
+    run_one,
+    settings_of,
+)
 
 from fommvg_lib.config.kinds import CONFIGS
 from fommvg_lib.files import InputError, write_text
@@ -33,24 +43,9 @@ ROOT = Path(__file__).resolve().parents[2]
 METHODS = ["real", "copy-first-frame", "linear", "vp-legacy", "vp", "fi-legacy", "fi"]
 
 
-def is_done(method: str, seed: int, args: argparse.Namespace) -> bool:
-    """Say whether a run is there.
-
-    Raises:
-        InputError: if it was made with other settings.
-    """
-    path = record_of(method, seed, args)
-    if not path.is_file():
-        return False
-    theirs = read_json(path).get("settings")
-    if theirs != settings_of(args):
-        raise InputError(f"{path}: was made with other settings ({theirs}); choose another --out")
-    return True
-
-
 def run_missing(runs: list[tuple[str, int]], args: argparse.Namespace) -> list[str]:
     """Run what is not there yet, `--jobs` at a time; name what failed."""
-    missing = [run for run in runs if not is_done(*run, args)]
+    missing = [run for run in runs if not is_made(record_of(*run, args), settings_of(args))]
     if missing and args.motion == "fomm":
         fomm_motion(args)  # before several want to make it
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "MPLBACKEND": "agg"}

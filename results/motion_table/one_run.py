@@ -23,7 +23,7 @@ from fommvg_lib.metrics.measured import split_identities
 from fommvg_lib.motion_files import MotionClip, load_motion_set, save_motion
 from fommvg_lib.motion_generator import UNTRAINED, load_motion_generator
 from fommvg_lib.packed_motion import PackedMotion
-from fommvg_lib.run_record import plain, versions, write_json
+from fommvg_lib.run_record import plain, read_json, versions, write_json
 from fommvg_lib.synthetic import TEST_IDENTITIES, TRAIN_IDENTITIES
 from fommvg_lib.training.build import MOTION_RECIPES, synthetic_motion
 from fommvg_lib.training.engine import EngineConfig, TrainingResult, fit
@@ -98,14 +98,12 @@ def config_of(method: str, seed: int) -> Config:
     return CONFIGS[kind].from_profile("full", **changes)
 
 
-def train(method: str, seed: int, data: PackedMotion, folder: Path, minutes: float) -> dict[str, Any]:
+def train(kind: str, config: Config, data: PackedMotion, folder: Path, minutes: float) -> dict[str, Any]:
     """Train for so many minutes of CPU time in a folder; say what was done.
 
     Steps are counted out beforehand from a short trial, so that schedules end with the time. Epochs keep
     their number, as schedules count in them, and get shorter.
     """
-    kind = method.removesuffix(LEGACY)
-    config = config_of(method, seed)
     budget = 60 * minutes
     trial = min(5.0, 0.2 * budget)
     result, stamps = _fit(kind, config.replace(epoch_size=10**6), data, folder, trial)
@@ -197,7 +195,8 @@ def run_one(method: str, seed: int, args: argparse.Namespace) -> None:
     if method in UNTRAINED:
         generator = load_motion_generator(method, "cpu", data.train.num_dims, data.train.num_kp)
     elif method != REAL:
-        done |= train(method, seed, data.train, folder, args.minutes)
+        kind = method.removesuffix(LEGACY)
+        done |= train(kind, config_of(method, seed), data.train, folder, args.minutes)
         generator = load_motion_generator(folder, "cpu", data.train.num_dims, data.train.num_kp)
     done["figures"] = measure(generator, data, args, seed)
     done |= {"seconds": round(time.monotonic() - began, 1), "versions": versions()}
@@ -215,3 +214,17 @@ def settings_of(args: argparse.Namespace) -> dict[str, Any]:
 def record_of(method: str, seed: int, args: argparse.Namespace) -> Path:
     """Give the JSON file of a run."""
     return args.out / "runs" / f"{method}-{seed}.json"
+
+
+def is_made(path: Path, settings: dict[str, Any]) -> bool:
+    """Say whether a run's JSON file is there.
+
+    Raises:
+        InputError: if it was made with other settings.
+    """
+    if not path.is_file():
+        return False
+    theirs = read_json(path).get("settings")
+    if theirs != settings:
+        raise InputError(f"{path}: was made with other settings ({theirs}); choose another --out")
+    return True
