@@ -101,7 +101,7 @@ class Autoregressive(StoredGenerator):
         check_request("ar", pattern, self.supports(known), motion, known, self.num_dims)
         given = motion.to(next(self.parameters()))
         filled = self._published(given) if self.form == "legacy" else self._corrected(given, known)
-        return keep_known(filled.to(motion).expand(num_samples, -1, -1, -1), motion, known)
+        return keep_known(filled.to(motion).repeat(num_samples, 1, 1, 1), motion, known)
 
     def _published(self, motion: Tensor) -> Tensor:
         scaled = self.scaling.scale(motion)

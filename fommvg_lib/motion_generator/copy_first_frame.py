@@ -36,5 +36,5 @@ class CopyFirstFrame:
         check_request(
             self.kind, "the first frame is known", self.supports(known), motion, known, self.num_dims
         )
-        held = motion[:, :1].expand_as(motion)[None].expand(num_samples, -1, -1, -1)
+        held = motion[:, :1].expand_as(motion).repeat(num_samples, 1, 1, 1)
         return keep_known(held, motion, known)

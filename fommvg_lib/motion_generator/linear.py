@@ -48,7 +48,7 @@ class LinearMotion:
         if first.jacobian is not None:
             jacobian = jacobian_path(first.jacobian, last.jacobian, fraction[..., None].to(motion.dtype))
         filled = Motion(value, jacobian).vectors()  # (B, T, D)
-        return keep_known(filled[None].expand(num_samples, -1, -1, -1), motion, known)
+        return keep_known(filled.repeat(num_samples, 1, 1, 1), motion, known)
 
 
 def _gather(motion: Tensor, index: Tensor, num_kp: int) -> Motion:

@@ -54,8 +54,9 @@ def check_request(
 
 
 def keep_known(samples: Tensor, motion: Tensor, known: Tensor) -> Tensor:
-    """Put the known frames of motion (B, T, D) back into samples (S, B, T, D), bit for bit."""
-    return torch.where(known[None, :, :, None], motion[None].to(samples), samples)
+    """Put the known frames of motion (B, T, D) back into samples (S, B, T, D), bit for bit and in place."""
+    samples[:, known] = motion[known].to(samples)
+    return samples
 
 
 def draw_noise(num_samples: int, shape: tuple[int, ...], generator: torch.Generator) -> Tensor:
