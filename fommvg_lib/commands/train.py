@@ -28,6 +28,11 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
         metavar="W",
         help="motion generators: the weights whose motion is learned; vp with avd_share: with an AVD network",
     )
+    parser.add_argument(
+        "--clips",
+        metavar="DIR",
+        help="motion generators: the clips behind --data, for sample pictures",
+    )
     parser.add_argument("--stop-after", type=float, metavar="MIN", help="save and end after so many minutes")
     parser.add_argument("--mirror", metavar="DIR", help="keep a copy of the run here; --resume reads it")
     parser.add_argument("--workers", type=int, default=0, help="processes that prepare frames (default: 0)")
@@ -63,7 +68,9 @@ def run(args: argparse.Namespace) -> None:
     report = options.Report(args)
     config = read_config(args.kind, args.config, None if args.config else args.profile, args.assignments)
     device = default_device(args.device)
-    recipe = build_recipe(args.kind, config, args.data, device, args.workers, args.init, args.frame_generator)
+    recipe = build_recipe(
+        args.kind, config, args.data, device, args.workers, args.init, args.frame_generator, args.clips
+    )
     every = args.save_every
     settings = options.checked(
         EngineConfig, args.log_every, every, every, every, args.save_minutes, args.keep, args.best,

@@ -27,6 +27,7 @@ from fommvg_lib.training.recipes.fomm import FommRecipe
 from fommvg_lib.training.recipes.frame_interpolation import FrameInterpolationRecipe
 from fommvg_lib.training.recipes.frgan_setup import build_frgan
 from fommvg_lib.training.recipes.landmarks import LandmarksRecipe
+from fommvg_lib.training.recipes.rendered import RenderedSamples
 from fommvg_lib.training.recipes.tpsmm import TpsmmRecipe
 from fommvg_lib.training.recipes.video_prediction import VideoPredictionRecipe
 from fommvg_lib.training.recipes.wgan import WganRecipe
@@ -64,6 +65,7 @@ def build_recipe(
     num_workers: int = 0,
     init: str | Path | None = None,
     frame_generator: str | Path | None = None,
+    clips: str | Path | None = None,
 ) -> Recipe:
     """Build what trains.
 
@@ -78,6 +80,8 @@ def build_recipe(
         frame_generator: for motion generators, the weights whose motion they learn, a folder or a name. They
             make the motion of synthetic heads (None: the shipped FOMM does); with `avd_share` their AVD
             network lends identities. For frgan, the weights whose keypoints are its structure.
+        clips: for motion generators, the clip folder whose motion `data` holds: sample pictures show frames
+            too, rendered by `frame_generator`. Of synthetic heads they do so always.
 
     Raises:
         InputError: if the data or the weights cannot be used.
@@ -85,6 +89,12 @@ def build_recipe(
     takes = (*MOTION_RECIPES, "frgan")
     if frame_generator is not None and kind not in takes:
         raise InputError(f"train {kind} takes no --frame-generator, only {', '.join(takes)} do")
+    if clips is not None and (
+        kind not in MOTION_RECIPES or frame_generator is None or str(data) == SYNTHETIC
+    ):
+        raise InputError(
+            f"{clips}: --clips goes with a motion generator, its motion files and their --frame-generator"
+        )
     weights = None if init is None else load_weights(find_weights(init))
     if kind == "avd":
         if weights is None:
@@ -106,7 +116,7 @@ def build_recipe(
         if kind in from_clips:
             recipe = from_clips[kind](config, *_open_both(data, config.size), device, num_workers)
         else:
-            recipe = _build_motion_recipe(kind, config, data, device, frame_generator)
+            recipe = _build_motion_recipe(kind, config, data, device, frame_generator, clips)
         if weights is not None:
             recipe.start_from(weights)
     if weights is not None:
@@ -119,15 +129,27 @@ def _open_both(data: str | Path, size: int) -> tuple[ClipSet, ClipSet]:
 
 
 def _build_motion_recipe(
-    kind: str, config: Config, data: str | Path, device: torch.device, frame_generator: str | Path | None
+    kind: str,
+    config: Config,
+    data: str | Path,
+    device: torch.device,
+    frame_generator: str | Path | None,
+    clips: str | Path | None,
 ) -> Recipe:
     weights = None if frame_generator is None else load_weights(find_weights(frame_generator))
-    if str(data) == SYNTHETIC:
+    is_synthetic, model, shown = str(data) == SYNTHETIC, None, None
+    if is_synthetic or clips is not None:
         model = load_frame_generator(find_weights(frame_generator or DEFAULTS["fomm"]))
-        clips = synthetic_motion(model, "train", config.num_clips, config.clip_frames)
+    if is_synthetic:
+        motion = synthetic_motion(model, "train", config.num_clips, config.clip_frames)
+        shown = _heads(model.size, "train", config.num_clips, config.clip_frames)
     else:
-        clips = load_motion_set(data, config.fps)
-    return MOTION_RECIPES[kind](config, clips, device, weights)
+        shown = None if clips is None else open_clips(clips, "all", model.size)
+        motion = load_motion_set(data, config.fps)
+    recipe = MOTION_RECIPES[kind](config, motion, device, weights)
+    if shown is not None:
+        recipe.rendered = RenderedSamples(model, shown, recipe.train.fps)
+    return recipe
 
 
 def synthetic_motion(
@@ -146,12 +168,14 @@ def synthetic_motion(
     Returns:
         One motion clip for each.
     """
-    people = min(num_clips, len(identities(split)))
-    per_person = -(-num_clips // people)
-    clips = SyntheticClips(split, model.size, num_frames, seed, people, per_person)
-    made = []
+    clips, made = _heads(model.size, split, num_clips, num_frames, seed), []
     for index in show(range(num_clips)):
         motion = extract_motion(model, clips.frames(index, range(num_frames)))
         name, frame_size = clips.names[index], (model.size, model.size)
         made.append(MotionClip(motion, clips.fps(index), frame_size, name, "", model.weights_hash))
     return made
+
+
+def _heads(size: int, split: str, num_clips: int, num_frames: int, seed: int = 0) -> SyntheticClips:
+    people = min(num_clips, len(identities(split)))
+    return SyntheticClips(split, size, num_frames, seed, people, -(-num_clips // people))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -52,11 +51,11 @@ class BetweenRecipe(MotionRecipe):
                 figures[f"frechet_velocity_{length}_{name}"] = ours.velocity / line.velocity
         return figures
 
-    def pictures(self, step: int) -> dict[str, np.ndarray]:
-        """Draw keypoint tracks of one held-out window, a completion of it and the straight path."""
-        real = self.held_out_windows(self.check_lengths[-1])[:1]
+    def sample_motions(self) -> dict[str, Tensor]:
+        """Give a held-out window, a completion of it and the straight path."""
+        real = self.picture_window(self.check_lengths[-1])
         samples, straight = self._complete(real, 1)
-        return {"tracks": self.tracks({"real": real[0], "completed": samples[0, 0], "straight": straight[0]})}
+        return {"real": real[0], "completed": samples[0, 0], "straight": straight[0]}
 
 
 def straight_path(path: Tensor, num_frames: int | None = None) -> Tensor:

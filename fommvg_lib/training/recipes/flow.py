@@ -12,7 +12,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -134,16 +133,16 @@ class FlowRecipe(MotionRecipe):
             figures |= interpolation_figures(real, samples, known, num_kp, f"{length}")
         return figures
 
-    def pictures(self, step: int) -> dict[str, np.ndarray]:
-        """Draw keypoint tracks of one held-out window, predicted, interpolated and between keyframes."""
-        real = self.held_out_windows(PICTURE_FRAMES)[:1]
+    def sample_motions(self) -> dict[str, Tensor]:
+        """Give a held-out window, predicted, interpolated and between keyframes."""
+        real = self.picture_window(PICTURE_FRAMES)
         middle = real.shape[1] // 2
         patterns = {"predicted": (0,), "interpolated": (0, -1), "between keyframes": (0, middle, -1)}
         made = {
             name: self._complete(real, known_at(real.shape[1], *places), 1)[0, 0]
             for name, places in patterns.items()
         }
-        return {"tracks": self.tracks({"real": real[0], **made})}
+        return {"real": real[0], **made}
 
 
 def known_at(num_frames: int, *places: int) -> Tensor:

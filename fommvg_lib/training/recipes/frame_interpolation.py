@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -234,8 +233,8 @@ class FrameInterpolationRecipe(BetweenRecipe):
             return half
         return active_steps(step // config.epoch_size, config.d_update_epoch, half)
 
-    def pictures(self, step: int) -> dict[str, np.ndarray]:
-        """Draw keypoint tracks of one held-out window and two interpolations of it."""
-        real = self.held_out_windows(self.check_lengths[-1])[:1]
+    def sample_motions(self) -> dict[str, Tensor]:
+        """Give a held-out window and two interpolations of it."""
+        real = self.picture_window(self.check_lengths[-1])
         samples = self._complete(real, 2)[0][:, 0]
-        return {"tracks": self.tracks({"real": real[0], "sample 1": samples[0], "sample 2": samples[1]})}
+        return {"real": real[0], "sample 1": samples[0], "sample 2": samples[1]}

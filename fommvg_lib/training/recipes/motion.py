@@ -21,6 +21,7 @@ from fommvg_lib.motion_files import MotionClip
 from fommvg_lib.packed_motion import PackedMotion
 from fommvg_lib.share import WHOLE, Share
 from fommvg_lib.training.recipe import Batch, Recipe, constant_then_linear, load_same_model
+from fommvg_lib.training.recipes.rendered import RenderedSamples
 from fommvg_lib.visualize import figure_picture, plot_tracks
 
 STREAM_BATCH, STREAM_NOISE, STREAM_CRITIC, STREAM_CHECK, STREAM_IDENTITY = range(5)
@@ -48,12 +49,14 @@ class MotionRecipe(Recipe):
 
     Attributes:
         has_held_out: whether figures are of clips that were not learned from.
+        rendered: draws sample pictures as frames too; None (until it is set): keypoint tracks alone.
 
     Raises:
         InputError: if the clips are too short, the set is empty or mixed, or another frame generator's.
     """
 
     kind: str
+    rendered: RenderedSamples | None = None
 
     def __init__(
         self,
@@ -140,6 +143,24 @@ class MotionRecipe(Recipe):
         windows = self.held_out.every_window(length, stride=max(1, length // 2))
         chosen = torch.linspace(0, len(windows) - 1, min(len(windows), NUM_CHECK_WINDOWS)).long()
         return windows[chosen]
+
+    def sample_motions(self) -> dict[str, Tensor]:
+        """Give what sample pictures show: motions (T, D) by caption, `picture_window` among them."""
+        raise NotImplementedError
+
+    def picture_window(self, length: int) -> Tensor:
+        """Give the window (1, T, D) that sample pictures are of: the first held-out one."""
+        return self.held_out_windows(length)[:1]
+
+    def pictures(self, step: int) -> dict[str, np.ndarray]:
+        """Draw keypoint tracks of `sample_motions`, and where `rendered` is set their frames."""
+        motions = self.sample_motions()
+        pictures = {"tracks": self.tracks(motions)}
+        if self.rendered is not None:
+            length, held = max(map(len, motions.values())), self.held_out
+            names = (name for name, n in zip(held.names, held.lengths.tolist(), strict=True) if n >= length)
+            pictures["frames"] = self.rendered.strip(next(names), motions)
+        return pictures
 
     def tracks(self, motions: dict[str, Tensor]) -> np.ndarray:
         """Draw the first three keypoints of motions (T, D) over time: uint8 (H, W, 3)."""

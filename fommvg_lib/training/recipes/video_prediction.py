@@ -12,7 +12,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -269,8 +268,8 @@ class VideoPredictionRecipe(PublishedPredictionSteps):
         real = self.held_out_windows(NUM_CHECK_FRAMES)
         return prediction_figures(real, self._generate(real, 1)[0], self.train.num_kp)
 
-    def pictures(self, step: int) -> dict[str, np.ndarray]:
-        """Draw keypoint tracks of one held-out window and two predictions of it."""
-        real = self.held_out_windows(NUM_CHECK_FRAMES)[:1]
+    def sample_motions(self) -> dict[str, Tensor]:
+        """Give a held-out window and two predictions of it."""
+        real = self.picture_window(NUM_CHECK_FRAMES)
         samples = self._generate(real, 2)[:, 0]
-        return {"tracks": self.tracks({"real": real[0], "sample 1": samples[0], "sample 2": samples[1]})}
+        return {"real": real[0], "sample 1": samples[0], "sample 2": samples[1]}
