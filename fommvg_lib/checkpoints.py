@@ -41,6 +41,11 @@ class Weights:
     sha256: str
     state: dict[str, Tensor]
 
+    @property
+    def keypoints_hash(self) -> str:
+        """The SHA-256 of the weights whose keypoints these find: those before an AVD network was added."""
+        return self.info.get("tpsmm") or self.sha256
+
     def part(self, prefix: str) -> dict[str, Tensor]:
         """Give the tensors under `prefix.`, without the prefix."""
         start = prefix + "."

@@ -24,7 +24,7 @@ class KeypointModel(nn.Module):
     Args:
         config: sizes and options, with `num_channels`, `num_kp` and `check_size`.
         size: frame side in pixels for which it is trained; others of a fitting multiple work too.
-        weights_hash: SHA-256 of the weights' file; empty for weights that were never saved.
+        weights_hash: SHA-256 of the weights' file that made its keypoints; empty if it was never saved.
 
     Attributes:
         batch_size: frames that `extract` and `render` take at once; None: chosen from device and frame size.
@@ -73,7 +73,7 @@ class KeypointModel(nn.Module):
         """
         try:
             config = cls.config_class.from_dict(weights.config)
-            model = cls(config, int(weights.info.get("size", 256)), weights.sha256)
+            model = cls(config, int(weights.info.get("size", 256)), weights.keypoints_hash)
             load_published(model, weights.state)
             model.origin = str(weights.folder)
         except (ValueError, TypeError) as error:

@@ -46,7 +46,7 @@ class Fomm(KeypointModel):
     Args:
         config: sizes and options.
         size: frame side in pixels for which it is trained; others of a fitting multiple work too.
-        weights_hash: SHA-256 of the weights' file; empty for weights that were never saved.
+        weights_hash: SHA-256 of the weights' file that made its keypoints; empty if it was never saved.
     """
 
     kind = "fomm"

@@ -179,12 +179,12 @@ def check_is_motion_of(weights: Weights, motion: PackedMotion) -> None:
     """Refuse a motion set of another frame generator; one that does not say whose it is passes.
 
     An AVD network is trained on a finished TPSMM and leaves its keypoints alone, so that motion of the TPSMM
-    before that fits too.
+    before that is also its own.
 
     Raises:
         InputError: naming both.
     """
-    if motion.weights_hash not in ("", weights.sha256, weights.info.get("tpsmm")):
+    if motion.weights_hash not in ("", weights.keypoints_hash, weights.sha256):
         raise InputError(
             f"{weights.folder}: is the {weights.kind} frame generator {weights.sha256[:12]}, "
             f"the motion set is of {motion.describe_origin()}"

@@ -131,3 +131,12 @@ def test_avd_needs_a_tpsmm(tmp_path):
     config = AvdConfig.from_profile("smoke")
     with pytest.raises(InputError, match="AVD is trained on TPSMM"):
         AvdRecipe(config, load_weights(find_weights("heads64-fomm")), *clips(), torch.device("cpu"))
+
+
+def test_keypoints_stay_those_of_the_tpsmm_before_its_avd_training(tmp_path):
+    recipe = build_avd(tmp_path / "tpsmm")
+    recipe.save(tmp_path / "both", {})
+    before, both = (load_frame_generator(tmp_path / name) for name in ("tpsmm", "both"))
+    frames = torch.rand(2, 3, before.size, before.size)
+    assert torch.equal(before.extract(frames).value, both.extract(frames).value)
+    assert both.weights_hash == before.weights_hash  # so that what learned its motion moves it still
