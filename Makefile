@@ -21,7 +21,7 @@ BROWSER_STAMP := $(VENV)/.stamp-browser
 # Two test processes share the machine; torch with several threads in each would slow both down.
 TEST_ENV := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 MPLBACKEND=agg
 # A notebook's cells belong together in one process, hence loadfile.
-NBVAL := --nbval-lax --nbval-current-env --nbval-sanitize-with tests/notebooks/sanitize.cfg
+NBVAL := --nbval-lax --nbval-current-env --nbval-sanitize-with tests/notebooks/sanitize.cfg -p tests.notebooks.alone
 
 .DEFAULT_GOAL := help
 .PHONY: help setup table course colab-check test lint format bench soak weights browser slug clean
