@@ -56,10 +56,16 @@ class Row:
 
 
 COLUMNS = tuple(field.name for field in fields(Row))
+_LEAST = {"clip", "split", "source"}
+"""The columns without which a file is no manifest of any version."""
 
 
-def read_manifest(out: str | Path) -> dict[str, list[Row]]:
+def read_manifest(out: str | Path, is_old_allowed: bool = False) -> dict[str, list[Row]]:
     """Read the rows of a set, by source; empty if there is no manifest.
+
+    Args:
+        out: the set's folder.
+        is_old_allowed: take a manifest of an earlier version too, whose header lacks columns; they are "".
 
     Raises:
         InputError: naming the file and the line if it is not a manifest.
@@ -72,16 +78,28 @@ def read_manifest(out: str | Path) -> dict[str, list[Row]]:
         lines = list(csv.reader(io.StringIO(path.read_text(encoding="utf-8")), strict=True))
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise InputError(f"{path}: cannot be read as CSV ({error})") from error
-    if not lines or tuple(lines[0]) != COLUMNS:
-        raise InputError(f"{path}: line 1 is not the header of a manifest ({','.join(COLUMNS)})")
+    header = _check_header(path, lines[0] if lines else [], is_old_allowed)
     for number, cells in enumerate(lines[1:], 2):
-        if len(cells) != len(COLUMNS):
-            raise InputError(f"{path}: line {number} has {len(cells)} cells instead of {len(COLUMNS)}")
-        row = Row(*cells)
+        if len(cells) != len(header):
+            raise InputError(f"{path}: line {number} has {len(cells)} cells instead of {len(header)}")
+        row = Row(**{"hash": ""} | dict(zip(header, cells, strict=True)))
         if ".." in Path(row.clip).parts or Path(row.clip).is_absolute():
             raise InputError(f"{path}: line {number} names a clip outside the set, {row.clip}")
         rows.setdefault(row.source, []).append(row)
     return rows
+
+
+def _check_header(path: Path, header: list[str], is_old_allowed: bool) -> list[str]:
+    """Give the header if it is that of a manifest; refuse others."""
+    if tuple(header) == COLUMNS:
+        return header
+    is_old = _LEAST <= set(header) < set(COLUMNS) and len(header) == len(set(header))
+    if is_old and is_old_allowed:
+        return header
+    if is_old:
+        missing = ", ".join(name for name in COLUMNS if name not in header)
+        raise InputError(f"{path}: is of an earlier version (no {missing}): --overwrite makes the set anew")
+    raise InputError(f"{path}: line 1 is not the header of a manifest ({','.join(COLUMNS)})")
 
 
 def known_splits(out: str | Path) -> dict[str, str]:

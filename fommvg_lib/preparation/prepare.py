@@ -128,7 +128,7 @@ def _prepare(
     overwrite: bool,
     show: Callable[[Iterable, int], Iterator],
 ) -> Outcome:
-    outcome = Outcome(rows=read_manifest(out))
+    outcome = Outcome(rows=read_manifest(out, is_old_allowed=overwrite))
     if not overwrite and _has_clips(outcome.rows):
         check_settings(out, recipe.settings())
     else:
@@ -168,7 +168,7 @@ def plan_set(
     Raises:
         InputError: if a run would refuse: the folder holds a set of other settings, or it cannot be read.
     """
-    rows = read_manifest(out)
+    rows = read_manifest(out, is_old_allowed=overwrite)
     if overwrite or not _has_clips(rows):
         rows = {}
     else:

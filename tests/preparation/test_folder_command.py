@@ -314,6 +314,43 @@ def test_a_manifest_that_names_files_outside_the_set_is_refused(capsys, tmp_path
     assert status == 2 and "outside the set" in why and (tmp_path / "in.mp4").exists()
 
 
+def as_an_earlier_version_wrote_it(manifest: Path) -> None:
+    """Take the column `plan` out, which came later."""
+    with manifest.open(encoding="utf-8", newline="") as file:
+        rows = [{k: v for k, v in row.items() if k != "plan"} for row in csv.DictReader(file)]
+    with manifest.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+def test_a_set_of_an_earlier_version_is_refused_until_overwritten(capsys, tmp_path):
+    (tmp_path / "in").mkdir()
+    for name in ("one", "two"):
+        write_clip(tmp_path / "in" / f"{name}.mp4", num_frames=3)
+    words = ("--videos", tmp_path / "in", "--out", tmp_path / "out", "--size", 32)
+    prepare(capsys, *words)
+    as_an_earlier_version_wrote_it(tmp_path / "out" / "manifest.csv")
+    (tmp_path / "in" / "two.mp4").unlink()
+    status, _, why = prepare(capsys, *words)
+    assert status == 2 and "earlier version (no plan): --overwrite" in why
+    assert "1 sources: 1 new" in prepare(capsys, *words, "--dry-run", "--overwrite")[1]
+    assert prepare(capsys, *words, "--overwrite")[0] == 0
+    assert [row.plan != "" for (row,) in read_manifest(tmp_path / "out").values()] == [True]
+    assert [path.stem for path in (tmp_path / "out").glob("t*/*.mp4")] == ["one#000"]
+
+
+def test_overwriting_leaves_a_file_alone_that_is_no_manifest(capsys, tmp_path):
+    write_clip(tmp_path / "in.mp4", num_frames=3)
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "manifest.csv").write_text("clip,mine\na,b\n")
+    status, _, why = prepare(
+        capsys, "--videos", tmp_path / "in.mp4", "--out", tmp_path / "out", "--overwrite"
+    )
+    assert status == 2 and "not the header of a manifest" in why
+    assert (tmp_path / "out" / "manifest.csv").read_text() == "clip,mine\na,b\n"
+
+
 def test_two_runs_do_not_work_on_one_set(capsys, tmp_path):
     fcntl = pytest.importorskip("fcntl")
     write_clip(tmp_path / "in.mp4", num_frames=3)
