@@ -97,7 +97,9 @@ def reason_to_run(folder: Path, wanted: Mapping[str, Any]) -> str | None:
     except InputError:
         return "its manifest cannot be read"
     if not isinstance(note, dict) or "fingerprint" not in note:
-        return "its files are not of a run of the course"
+        return (
+            "its folder was filled by hand, not by the course; RUN_NAME or OUT keep a run of your own apart"
+        )
     if note.get("error") is not None:
         return "it failed"
     changed = [words for part, words in WORDS.items() if note["fingerprint"].get(part) != wanted[part]]

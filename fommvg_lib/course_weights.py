@@ -1,4 +1,4 @@
-"""Which frame generator a notebook works with: the one that was named, the published one, the shipped one.
+"""Which weights a notebook works with: a frame generator (named, published or shipped), motion that fits it.
 
 Profile `colab` takes published weights that know faces. They lie on other people's servers: where none of
 them answers the notebook goes on with weights that are there, and a box says so, with the way by hand.
@@ -47,6 +47,29 @@ def frame_weights(profile: str, weights: str | Path | None = None, run: str | Pa
         _say_what_is_missing(PUBLISHED, error, instead)
         reason = "could not be fetched" if isinstance(error, RunError) else "its file cannot be used"
         return Found(instead.path, f"{instead.note}; the published {PUBLISHED} {reason}")
+
+
+def motion_weights(
+    profile: str, kind: str, frame_generator_hash: str, run: str | Path | None = None
+) -> tuple[Path | None, str]:
+    """Choose motion weights that learned the motion of a notebook's frame generator.
+
+    Args:
+        profile: of the notebook.
+        kind: "vp", "fi", "flow", "wgan" or "ar".
+        frame_generator_hash: of the frame generator in use.
+        run: the folder of a training run; None if no notebook trains this kind.
+
+    Returns:
+        The weights' folder, None where neither the run nor the shipped weights fit; and a note that says which.
+
+    Raises:
+        InputError: if the shipped weights are missing.
+    """
+    found = weights_for_pictures(profile, kind, run)
+    if read_description(found.path)["info"].get("frame_generator_hash") == frame_generator_hash:
+        return found.path, found.note
+    return None, f"{kind}: left out, the weights there learned another frame generator's motion ({found.note})"
 
 
 def _named(name: str, run: str | Path | None) -> Found:

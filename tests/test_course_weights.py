@@ -10,11 +10,11 @@ import torch
 
 from fommvg_lib.config import presets
 from fommvg_lib.config.tpsmm import TpsmmConfig
-from fommvg_lib.course_weights import PUBLISHED, frame_weights
+from fommvg_lib.course_weights import PUBLISHED, frame_weights, motion_weights
 from fommvg_lib.files import InputError, RunError
 from fommvg_lib.frame_generator import load_frame_generator
 from fommvg_lib.run_record import read_json, write_run_record
-from fommvg_lib.weights import registry
+from fommvg_lib.weights import find_weights, registry
 from fommvg_lib.weights.registry import find_entry
 from tests.importing.published import tpsmm_file
 from tests.test_course_data import write_description
@@ -162,3 +162,23 @@ def test_weights_that_were_named_and_are_not_there_are_an_error_and_no_box(site,
     with pytest.raises(InputError, match="no weights of that name or path"):
         frame_weights("colab", "nothing")
     assert not boxes
+
+
+def motion_run(folder, learned):
+    """The description of an FI's run in profile colab."""
+    write_description(folder, "fi", "colab")
+    description = read_json(folder / "config.json")
+    info = description["info"] | {"frame_generator_hash": learned}
+    (folder / "config.json").write_text(json.dumps(description | {"info": info}), encoding="utf-8")
+    return folder
+
+
+def test_motion_weights_have_to_know_the_frame_generator(tmp_path):
+    run = motion_run(tmp_path / "run", "own")
+    folder, note = motion_weights("colab", "fi", "own", run)
+    assert folder == run and "of the run in profile colab" in note
+    folder, note = motion_weights("colab", "fi", "another", run)
+    assert folder is None and note.startswith("fi: left out, ")
+    learned = json.loads((find_weights("heads64-fi") / "config.json").read_text(encoding="utf-8"))["info"]
+    folder, note = motion_weights("smoke", "fi", learned["frame_generator_hash"], run)
+    assert folder == find_weights("heads64-fi") and "a smoke run" in note

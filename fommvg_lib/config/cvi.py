@@ -105,7 +105,13 @@ class CviConfig(Config):
     """Everything random is derived from it."""
 
     PROFILES: ClassVar[dict[str, dict[str, Any]]] = {
-        "smoke": {**_SMALL, "num_steps": 12, "model.has_skips": True, "reconstruction": "l1"},
+        "smoke": {
+            **_SMALL,
+            "num_steps": 12,
+            "batch_size": 2,
+            "model.has_skips": True,
+            "reconstruction": "l1",
+        },
         "shipped": {**_SMALL, "num_steps": 2000, "model.has_skips": True, "reconstruction": "l1"},
         "colab": {"model.has_skips": True, "reconstruction": "l1", "batch_size": 16, "precision": "bf16"},
         "full": {

@@ -164,7 +164,7 @@ class FommConfig(Config):
     """Everything random is derived from it."""
 
     PROFILES: ClassVar[dict[str, dict[str, Any]]] = {
-        "smoke": {**_SMALL, "num_steps": 40, "batch_size": 8},
+        "smoke": {**_SMALL, "num_steps": 24, "batch_size": 8},
         "shipped": {
             **_SMALL,
             "num_steps": 16000,

@@ -1,4 +1,4 @@
-"""Notebooks 00, 02 and 03 serve both families of frame generators: their cells run with a small TPSMM."""
+"""Notebooks with other frame generators than the shipped FOMM: a small TPSMM, and a FOMM of one's own."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import ast
 import json
 import math
 import re
+import shutil
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,7 @@ from fommvg_lib.config.course import CourseConfig
 from fommvg_lib.course_data import make_clips
 from fommvg_lib.motion_files import load_motion_set
 from fommvg_lib.motion_npy import import_vectors_npy
-from fommvg_lib.run_record import read_json
+from fommvg_lib.run_record import read_json, write_json
 
 NOTEBOOKS = Path(__file__).resolve().parents[2] / "notebooks"
 
@@ -80,6 +81,27 @@ def test_a_tpsmms_keypoints_are_extracted_drawn_and_exported(tmp_path, tiny_tpsm
     assert first.motion.jacobian is None
     exported = import_vectors_npy(tmp_path / "03" / "published" / f"{first.name}.npy")
     assert exported.value.equal(first.motion.value)
+
+
+@pytest.fixture
+def own_fomm(tmp_path, tiny_weights) -> str:
+    """A FOMM that notebook 02 has trained in profile shipped."""
+    run = shutil.copytree(tiny_weights, tmp_path / "02_frame_generator" / "run")
+    description = read_json(run / "config.json")
+    write_json(run / "config.json", description | {"info": description["info"] | {"profile": "shipped"}})
+    return description["sha256"]
+
+
+def test_motion_weights_of_another_frame_generator_are_left_out(tmp_path, own_fomm, capsys):
+    data = make_clips(tmp_path / "data", CourseConfig(num_train=2, num_test=4, num_frames=34, size=32)).path
+    out, settings = tmp_path / "06_gan_baseline", {"NUM_EPOCHS": 1, "BATCH_SIZE": 2, "DATA": str(data)}
+    values = run_cells("06", out, PROFILE="shipped", **settings)
+    assert values["model"].weights_hash == own_fomm
+    assert values["completers"].keys() == {"straight", "wgan"}  # the shipped ones know the shipped FOMM
+    assert values["wgan"].frame_generator_hash == own_fomm
+    said = capsys.readouterr().out
+    assert "ar: left out, " in said and "fi: left out, " in said
+    assert finite(read_json(out / "metrics.json"))
 
 
 @pytest.mark.parametrize("name", ["00", "02", "03"])

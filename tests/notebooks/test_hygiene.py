@@ -16,6 +16,8 @@ EXPECTED = {"00", "01", "02", "03", "04", "05", "06", "07", "08"}
 PARAMETERS = {"PROFILE", "SEED", "OUT"}
 MAX_CELL_LINES = 25
 MAX_BYTES = 1_000_000
+MAX_WORDS = 1_000
+"""Of text; formulas, code, links and the list of references are not counted."""
 
 each_notebook = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 
@@ -122,3 +124,19 @@ def test_every_path_is_found_from_the_root(path: Path):
 def test_bad_input_is_told_in_one_line(path: Path):
     code = "\n".join(source(cell) for cell in cells_of(path, "code"))
     assert "\ntell_errors_in_one_line()" in code
+
+
+@each_notebook
+def test_text_is_short(path: Path):
+    cells = [source(cell) for cell in cells_of(path, "markdown") if "References\n" not in source(cell)]
+    assert len(cells) == len(cells_of(path, "markdown")) - 1
+    text = re.sub(r"\$\$.*?\$\$|\$[^$]+\$|`[^`]*`|\]\([^)]*\)", " ", "\n".join(cells), flags=re.DOTALL)
+    assert 600 <= len(re.findall(r"[^\W\d_][\w'’.-]*", text)) <= MAX_WORDS
+
+
+@each_notebook
+def test_outside_a_checkout_its_first_cell_says_what_to_do(path: Path, tmp_path: Path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    first = compile(python_of(cells_of(path, "code")[0]), path.name, "exec")
+    with pytest.raises(SystemExit, match="inside a clone"):
+        exec(first, {})
