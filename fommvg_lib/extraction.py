@@ -21,8 +21,9 @@ from fommvg_lib.files import InputError, remove_leftovers_of, sha256
 from fommvg_lib.frame_generator.interface import FrameGenerator
 from fommvg_lib.generate import extract_motion
 from fommvg_lib.motion_files import SUFFIX, MotionClip, load_motion, save_motion
-from fommvg_lib.motion_shards import ShardRecord, record_name, rejected_name, write_record
+from fommvg_lib.motion_shards import ShardRecord, record_name, rejected_name
 from fommvg_lib.prefetch import prefetch
+from fommvg_lib.shards import write_record
 from fommvg_lib.tables import write_rejected
 from fommvg_lib.video_io import probe, read_frames, resize_image
 from fommvg_lib.video_io.folder import hash_clip, holds_rows, is_frame_folder, num_in_row

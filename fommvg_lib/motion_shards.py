@@ -6,17 +6,15 @@ hashes, and all it rejected, with reasons. Joining checks these and gives what o
 
 from __future__ import annotations
 
-import json
-import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Any
 
-from fommvg_lib.files import InputError, atomic_path, sha256, write_text
+from fommvg_lib.files import InputError, sha256
+from fommvg_lib.shards import check_file, check_one_of_each, copy_file, read_records
 from fommvg_lib.tables import write_rejected
 
-REJECTED = "rejected.csv"
+PATTERN, REJECTED = "shard-*-of-*.json", "rejected.csv"
 
 
 @dataclass(frozen=True)
@@ -55,11 +53,6 @@ def rejected_name(shard: tuple[int, int]) -> str:
     return REJECTED if shard[1] == 1 else f"rejected-{shard[0]}-of-{shard[1]}.csv"
 
 
-def write_record(out: Path, record: ShardRecord) -> None:
-    """Write what a shard did."""
-    write_text(out / record.name, json.dumps(asdict(record), indent=1, sort_keys=True) + "\n")
-
-
 def merge_shards(folders: Sequence[str | Path], out: str | Path) -> tuple[list[Path], dict[str, str]]:
     """Join shards.
 
@@ -75,23 +68,21 @@ def merge_shards(folders: Sequence[str | Path], out: str | Path) -> tuple[list[P
         InputError: if a shard is missing or not finished, they are not of one run, a file is missing or is
             not the one that was written, or `out` holds another motion file.
     """
-    found = [(Path(folder), record) for folder in folders for record in _read_records(Path(folder))]
+    places = [Path(folder) for folder in folders]
+    found = [(place, record) for place in places for record in read_records(place, PATTERN, ShardRecord)]
     if not found:
-        raise InputError(f"{folders[0]}: holds no finished shard (shard-I-of-N.json)")
+        raise InputError(f"{folders[0]}: holds no finished shard ({PATTERN})")
     _check_complete([record for _, record in found])
     files = {
         name: (folder / name, digest) for folder, record in found for name, digest in record.files.items()
     }
     for path, digest in files.values():
-        if not path.is_file():
-            raise InputError(f"{path}: is missing, its shard wrote it")
-        if sha256(path) != digest:
-            raise InputError(f"{path}: is not the file that its shard wrote, the hashes differ")
+        check_file(path, digest)
     out = Path(out)
     _check_target(out, files)
     for name, (path, digest) in sorted(files.items()):
         if not (out / name).exists():
-            _copy(path, out / name, digest)
+            copy_file(path, out / name, digest)
     rejected = {name: reason for _, record in found for name, reason in record.rejected.items()}
     rejected = {name: rejected[name] for name in sorted(rejected, key=PurePosixPath)}
     write_rejected(out / REJECTED, rejected)
@@ -102,28 +93,6 @@ def merge_shards(folders: Sequence[str | Path], out: str | Path) -> tuple[list[P
     return [out / name for name in sorted(files)], rejected
 
 
-def _read_records(folder: Path) -> list[ShardRecord]:
-    if not folder.is_dir():
-        raise InputError(f"{folder}: no such folder")
-    return [_read_record(path) for path in sorted(folder.glob("shard-*-of-*.json"))]
-
-
-def _read_record(path: Path) -> ShardRecord:
-    try:
-        facts = json.loads(path.read_text(encoding="utf-8"))
-        record = ShardRecord(**facts)
-        if path.name != record.name or not all(_is_inside(name) for name in record.files):
-            raise ValueError("it is not of this name, or names files elsewhere")
-        return record
-    except (OSError, ValueError, TypeError, AttributeError, RecursionError) as error:
-        raise InputError(f"{path}: is no record of a shard ({' '.join(str(error).split())})") from error
-
-
-def _is_inside(name: Any) -> bool:
-    parts = PurePosixPath(name)
-    return not parts.is_absolute() and ".." not in parts.parts
-
-
 def _check_complete(records: Sequence[ShardRecord]) -> None:
     first = records[0]
     for other in records:
@@ -132,11 +101,7 @@ def _check_complete(records: Sequence[ShardRecord]) -> None:
             raise InputError(f"{' and '.join(totals)} are not of one run")
         if other.weights_hash != first.weights_hash:
             raise InputError(f"{first.name} and {other.name} were made by different frame generators")
-    there = [record.index for record in records]
-    if missing := sorted(set(range(first.count)) - set(there)):
-        raise InputError(f"shard {missing[0]}/{first.count} is missing or not finished")
-    if len(there) != first.count:
-        raise InputError(f"a shard of {first.count} is there twice")
+    check_one_of_each(records)
     num_done = sum(len(record.files) + len(record.rejected) for record in records)
     if num_done != first.num_clips:
         raise InputError(f"the shards did {num_done} clips of {first.num_clips}")
@@ -151,9 +116,3 @@ def _check_target(out: Path, files: Mapping[str, tuple[Path, str]]) -> None:
         if known is None or sha256(path) != known[1]:
             raise InputError(f"{path}: is there already and is none of the shards' files")
 
-
-def _copy(path: Path, target: Path, digest: str) -> None:
-    with atomic_path(target) as temporary:
-        shutil.copyfile(path, temporary)
-        if sha256(temporary) != digest:
-            raise InputError(f"{path}: changed while it was copied")

@@ -21,6 +21,7 @@ LIBRARY = ROOT / "fommvg_lib"
 ORDER = (
     "files",
     "tables",
+    "shards",
     "tensor_files",
     "prefetch",
     "share",

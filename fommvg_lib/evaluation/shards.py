@@ -7,15 +7,15 @@ made, with hashes. What is joined is what one process would have left.
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from pathlib import Path, PurePosixPath
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from fommvg_lib.evaluation.evaluation import Evaluation, EvaluationRequest
 from fommvg_lib.evaluation.finish import finish
-from fommvg_lib.files import InputError, atomic_path, sha256, write_text
+from fommvg_lib.files import InputError, sha256
+from fommvg_lib.shards import check_file, check_one_of_each, copy_file, read_records, write_record
 
 PATTERN = "evaluation-shard-*-of-*.json"
 
@@ -55,9 +55,7 @@ def measure_shard(evaluation: Evaluation, shard: tuple[int, int], show: Any = it
     paths = evaluation.measure(shard, show)
     files = {path.relative_to(out).as_posix(): sha256(path) for path in paths}
     request = json.loads(json.dumps(evaluation.request.to_dict()))
-    record = ShardRecord(index, count, len(evaluation.data), request, files)
-    write_text(out / record.name, json.dumps(asdict(record), indent=1, sort_keys=True) + "\n")
-    return out / record.name
+    return write_record(out, ShardRecord(index, count, len(evaluation.data), request, files))
 
 
 def is_sharded(folder: str | Path) -> bool:
@@ -81,7 +79,7 @@ def merge_evaluation(folders: Sequence[str | Path], out: str | Path, device: str
             missing or not the one that was written.
     """
     out = Path(out)
-    found = [(Path(folder), record) for folder in folders for record in _read_records(Path(folder))]
+    found = [(Path(folder), record) for folder in folders for record in _records_of(Path(folder))]
     _check_complete([record for _, record in found])
     for folder, record in found:
         for name, digest in record.files.items():
@@ -95,37 +93,22 @@ def merge_evaluation(folders: Sequence[str | Path], out: str | Path, device: str
 
 
 def _take(path: Path, target: Path, digest: str) -> None:
-    if not path.is_file():
-        raise InputError(f"{path}: is missing, its shard wrote it")
-    if sha256(path) != digest:
-        raise InputError(f"{path}: is not the file that its shard wrote, the hashes differ")
+    check_file(path, digest)
     if target.resolve() == path.resolve():
         return
     if target.exists() and sha256(target) != digest:
         raise InputError(f"{target}: is there already and is none of the shards' files")
-    with atomic_path(target) as temporary:
-        shutil.copyfile(path, temporary)
+    copy_file(path, target, digest)
 
 
-def _read_records(folder: Path) -> list[ShardRecord]:
-    if not folder.is_dir():
-        raise InputError(f"{folder}: no such folder")
-    paths = sorted(folder.glob(PATTERN))
-    if not paths:
-        raise InputError(f"{folder}: holds no finished shard of an evaluation ({PATTERN})")
-    return [_read_record(path) for path in paths]
-
-
-def _read_record(path: Path) -> ShardRecord:
-    try:
-        record = ShardRecord(**json.loads(path.read_text(encoding="utf-8")))
-        names = [PurePosixPath(name) for name in record.files]
-        if path.name != record.name or any(name.is_absolute() or ".." in name.parts for name in names):
-            raise ValueError("it is not of this name, or names files elsewhere")
+def _records_of(folder: Path) -> list[ShardRecord]:
+    def check(record: ShardRecord) -> None:
         EvaluationRequest.from_dict(record.request)
-        return record
-    except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
-        raise InputError(f"{path}: is no record of a shard ({' '.join(str(error).split())})") from error
+
+    records = read_records(folder, PATTERN, ShardRecord, check)
+    if not records:
+        raise InputError(f"{folder}: holds no finished shard of an evaluation ({PATTERN})")
+    return records
 
 
 def _check_complete(records: Sequence[ShardRecord]) -> None:
@@ -133,8 +116,4 @@ def _check_complete(records: Sequence[ShardRecord]) -> None:
     for other in records[1:]:
         if (other.count, other.num_items, other.request) != (first.count, first.num_items, first.request):
             raise InputError(f"{first.name} and {other.name} are not of one evaluation")
-    there = [record.index for record in records]
-    if missing := sorted(set(range(first.count)) - set(there)):
-        raise InputError(f"shard {missing[0]}/{first.count} is missing or not finished")
-    if len(there) != first.count:
-        raise InputError(f"a shard of {first.count} is there twice")
+    check_one_of_each(records)
