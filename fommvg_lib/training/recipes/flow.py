@@ -95,11 +95,7 @@ class FlowRecipe(MotionRecipe):
 
     def phases(self, step: int) -> list[Phase]:
         """Update the network."""
-        return [Phase(("model",), self._losses, before=self._clip_gradient)]
-
-    def _clip_gradient(self) -> None:
-        if self.config.clip_norm:
-            torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.config.clip_norm)
+        return [Phase(("model",), self._losses, before=self.limit_gradient("model"))]
 
     def _losses(self, batch: Batch, step: int, share: Share) -> Losses:
         windows, patterns, time = batch["windows"], batch["patterns"], batch["times"]

@@ -136,7 +136,8 @@ class FrameInterpolationRecipe(BetweenRecipe):
             losses = self._legacy_generator_losses, self._legacy_critic_losses
         else:
             losses = self._generator_losses, self._critic_losses
-        phases = [Phase(("generator",), losses[0]), Phase(("critic",), losses[1])]
+        names = ("generator", "critic")
+        phases = [Phase((n,), loss, self.limit_gradient(n)) for n, loss in zip(names, losses, strict=True)]
         return phases if self.is_legacy or self.config.weight_critic else phases[:1]
 
     def _generator_losses(self, batch: Batch, step: int, share: Share) -> Losses:

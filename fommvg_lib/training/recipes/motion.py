@@ -5,7 +5,7 @@ All randomness comes from (seed, step, stream), so a step computes the same when
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -83,6 +83,16 @@ class MotionRecipe(Recipe):
         """Make the optimiser of some networks; one equals the several published ones of the same rate."""
         parameters = [parameter for network in networks for parameter in network.parameters()]
         self.add_optimizer(name, parameters, rate, (self.config.beta1, 0.999))
+
+    def limit_gradient(self, name: str) -> Callable[[], None]:
+        """Give what brings the gradient of an optimiser's parameters down to `clip_norm`, if that is set."""
+
+        def limit() -> None:
+            parameters = [p for group in self.optimizers[name].param_groups for p in group["params"]]
+            if self.config.clip_norm:
+                torch.nn.utils.clip_grad_norm_(parameters, self.config.clip_norm)
+
+        return limit
 
     def add_model(self, model: nn.Module) -> None:
         """Add what is saved for use: in the default form the running mean of its weights."""

@@ -102,6 +102,19 @@ def test_validation_and_pictures_leave_the_training_alone(kind, form):
 
 
 @each_form
+def test_gradients_of_both_are_brought_down_to_the_limit(kind, form):
+    recipe = build(kind, form, clip_norm=1e-3)
+    for phase in recipe.phases(0):
+        (name,) = phase.optimizers
+        parameters = [p for group in recipe.optimizers[name].param_groups for p in group["params"]]
+        for parameter in parameters:
+            parameter.grad = torch.ones_like(parameter)
+        phase.before()
+        norms = torch.stack([parameter.grad.norm() for parameter in parameters])
+        torch.testing.assert_close(norms.norm().item(), 1e-3, rtol=1e-2, atol=0)
+
+
+@each_form
 def test_saved_weights_load_and_say_what_they_learned_from(kind, form, tmp_path):
     recipe = build(kind, form)
     run(recipe, 0, 2)
