@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from PIL import Image
 
 from fommvg_lib.config.motion import VideoPredictionConfig
 from fommvg_lib.motion_files import save_motion
@@ -76,6 +77,8 @@ def test_untrained_methods_are_measured_once_and_tabulated(tools, motion, tmp_pa
     table = (tmp_path / "out" / "table.md").read_text()
     assert table.count("copy-first-frame, seed 4") == 3 and table.count("linear, seed 4") == 1
     assert "seed 5" not in table and "blink" not in table
+    with Image.open(tmp_path / "out" / "frame_interpolation.png") as picture:
+        assert min(picture.size) > 100 and picture.getextrema() != ((255, 255),) * 3
     metrics = json.loads((tmp_path / "out" / "metrics.json").read_text())
     assert metrics["frame_interpolation"]["real, seed 4"]["mean_error"] == 0
     record = json.loads((tmp_path / "out" / "runs" / "linear-4.json").read_text())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -42,21 +42,39 @@ def plot_intervals(runs: Sequence[EvaluationRun], metrics: Sequence[str] | None 
     table, groups = build_table(runs, metrics), seed_groups(runs)
     if not table.metrics:
         raise ValueError("no method has a figure")
-    columns = min(COLUMNS, len(table.metrics))
-    rows = math.ceil(len(table.metrics) / columns)
-    size = (1.3 + 2.3 * columns, rows * (0.75 + 0.24 * len(groups)))
+    return plot_cells(
+        {
+            metric: {name: [table.rows[label][metric] for label in labels] for name, labels in groups.items()}
+            for metric in table.metrics
+        }
+    )
+
+
+def plot_cells(
+    panels: Mapping[str, Mapping[str, Sequence[Cell]]], logarithmic: Collection[str] = ()
+) -> Figure:
+    """Plot figures that are there already, as `plot_intervals` does.
+
+    Args:
+        panels: by metric the cells of each method, one for each seed; the same methods in all.
+        logarithmic: metrics whose axis is logarithmic however far values span; linear up to the least above
+            0 where some are 0.
+    """
+    methods = list(next(iter(panels.values())))
+    columns = min(COLUMNS, len(panels))
+    rows = math.ceil(len(panels) / columns)
+    size = (1.3 + 2.3 * columns, rows * (0.75 + 0.24 * len(methods)))
     figure = Figure(figsize=size, layout="constrained")
-    panels = figure.subplots(rows, columns, sharey=True, squeeze=False).flatten()
-    for axes, metric in zip(panels, table.metrics, strict=False):
-        cells = {name: [table.rows[label][metric] for label in labels] for name, labels in groups.items()}
-        _draw(axes, metric, cells)
-    panels[0].set(yticks=range(len(groups)), yticklabels=list(groups), ylim=(len(groups) - 0.5, -0.5))
-    for axes in panels[len(table.metrics) :]:
+    places = figure.subplots(rows, columns, sharey=True, squeeze=False).flatten()
+    for axes, (metric, cells) in zip(places, panels.items(), strict=False):
+        _draw(axes, metric, cells, metric in logarithmic)
+    places[0].set(yticks=range(len(methods)), yticklabels=methods, ylim=(len(methods) - 0.5, -0.5))
+    for axes in places[len(panels) :]:
         axes.set_visible(False)
     return figure
 
 
-def _draw(axes: Axes, metric: str, rows: Mapping[str, Sequence[Cell]]) -> None:
+def _draw(axes: Axes, metric: str, rows: Mapping[str, Sequence[Cell]], is_log: bool) -> None:
     known = METRICS.get(metric)
     axes.set_title(metric + (_ARROWS.get(known.better, "") if known else ""), fontsize=8, loc="left")
     axes.set_xlabel(known.unit if known else "", fontsize=7)
@@ -66,8 +84,11 @@ def _draw(axes: Axes, metric: str, rows: Mapping[str, Sequence[Cell]]) -> None:
     for place, (name, cells) in enumerate(rows.items()):
         _draw_row(axes, place, cells, name == REAL)
     ends = [end for cells in rows.values() for cell in cells for end in _finite(cell)]
-    if ends and min(ends) > 0 and _MANY < max(ends) / min(ends) < _TOO_MANY:
+    spans = bool(ends) and min(ends) > 0 and _MANY < max(ends) / min(ends) < _TOO_MANY
+    if spans or (is_log and min(ends, default=0) > 0):
         axes.set_xscale("log")
+    elif is_log and max(ends, default=0) > 0:
+        axes.set_xscale("symlog", linthresh=min(end for end in ends if end > 0))
     else:
         axes.xaxis.set_major_locator(MaxNLocator(4))
     if known and known.better == NEAR_ONE:

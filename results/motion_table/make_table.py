@@ -21,6 +21,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from draw_table import draw_table
 from one_run import (
     LEGACY,
     NUM_SAMPLES,
@@ -61,7 +62,7 @@ def run_missing(runs: list[tuple[str, int]], args: argparse.Namespace) -> list[s
 
 
 def write_table(runs: list[tuple[str, int]], args: argparse.Namespace, seconds: float) -> None:
-    """Write table.md, and config, metrics and manifest of all runs together."""
+    """Write table.md, a picture of each task, and config, metrics and manifest of all runs together."""
     records = [read_json(record_of(*run, args)) for run in runs]
     metrics: dict[str, dict[str, dict[str, float]]] = {}
     lines = [f"# Motion generators after {args.minutes:g} CPU minutes: {Path(args.motion).name}", ""]
@@ -72,6 +73,7 @@ def write_table(runs: list[tuple[str, int]], args: argparse.Namespace, seconds: 
             continue
         metrics[task] = {name: {key: x["value"] for key, x in row.items()} for name, row in rows.items()}
         lines += _task_lines(task, length, places, rows)
+        draw_table(records, task, args.out / f"{task}.png")
     write_text(args.out / "table.md", "\n".join(lines) + "\n")
     config = {**settings_of(args), "methods": [m for m, _ in runs], "num_samples": NUM_SAMPLES}
     seeds = {"seeds": sorted({seed for _, seed in runs}), "data": records[0]["motion"]}

@@ -8,8 +8,8 @@ import pytest
 
 from fommvg_lib.evaluation.finish import finish
 from fommvg_lib.evaluation.gallery import columns_of, comparison, sections_html, shown_clips
-from fommvg_lib.evaluation.interval_plot import plot_intervals
-from fommvg_lib.evaluation.records import read_run
+from fommvg_lib.evaluation.interval_plot import plot_cells, plot_intervals
+from fommvg_lib.evaluation.records import Cell, read_run
 from fommvg_lib.files import InputError
 from fommvg_lib.run_record import read_json, write_json
 from fommvg_lib.visualize import figure_picture
@@ -108,3 +108,11 @@ def test_what_has_no_figure_says_so_in_its_row(folder):
     assert [text.get_text() for text in axes.texts] == ["not trained"]
     write_json(folder / "metrics.json", metrics)
     assert not any(a.texts for a in plot_intervals([run], ["l1_mean"]).axes)
+
+
+def test_a_logarithmic_axis_takes_values_of_zero():
+    cells = {"none": [Cell(0.0)], "some": [Cell(0.1, 0.09, 0.2)], "much": [Cell(1e6)]}
+    axes = plot_cells({"jerk": cells, "frozen_share": cells}, {"jerk"}).axes
+    assert [axis.get_xscale() for axis in axes[:2]] == ["symlog", "linear"]
+    positive = {name: values for name, values in cells.items() if name != "none"}
+    assert plot_cells({"jerk": positive}, {"jerk"}).axes[0].get_xscale() == "log"
