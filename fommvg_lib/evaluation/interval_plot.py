@@ -8,7 +8,7 @@ from collections.abc import Collection, Mapping, Sequence
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import MaxNLocator, NullFormatter
 
 from fommvg_lib.evaluation.catalogue import METRICS, NEAR_ONE
 from fommvg_lib.evaluation.findings import REAL
@@ -18,10 +18,8 @@ from fommvg_lib.evaluation.table import build_table, seed_groups
 COLUMNS = 4
 _ARROWS = {"lower": " ← better", "higher": " better →", NEAR_ONE: " (best at 1)"}
 _SPREAD = 0.5  # of a row's height that its seeds take
-_MANY, _TOO_MANY = (
-    30.0,
-    1e4,
-)  # factors between least and most of a logarithmic scale; beyond, one is as good as 0
+_MANY, _TOO_MANY = 30.0, 1e4  # between least and most of a logarithmic scale; beyond, one is as good as 0
+_DECADE = 10.0  # where a logarithmic scale is asked for, but of less it would have one number
 
 
 def plot_intervals(runs: Sequence[EvaluationRun], metrics: Sequence[str] | None = None) -> Figure:
@@ -57,8 +55,8 @@ def plot_cells(
 
     Args:
         panels: by metric the cells of each method, one for each seed; the same methods in all.
-        logarithmic: metrics whose axis is logarithmic however far values span; linear up to the least above
-            0 where some are 0.
+        logarithmic: metrics whose axis is logarithmic if values span a decade or more; linear up to the
+            least above 0 where some are 0.
     """
     methods = list(next(iter(panels.values())))
     columns = min(COLUMNS, len(panels))
@@ -83,16 +81,24 @@ def _draw(axes: Axes, metric: str, rows: Mapping[str, Sequence[Cell]], is_log: b
     axes.tick_params(labelsize=7)
     for place, (name, cells) in enumerate(rows.items()):
         _draw_row(axes, place, cells, name == REAL)
-    ends = [end for cells in rows.values() for cell in cells for end in _finite(cell)]
-    spans = bool(ends) and min(ends) > 0 and _MANY < max(ends) / min(ends) < _TOO_MANY
-    if spans or (is_log and min(ends, default=0) > 0):
-        axes.set_xscale("log")
-    elif is_log and max(ends, default=0) > 0:
-        axes.set_xscale("symlog", linthresh=min(end for end in ends if end > 0))
-    else:
-        axes.xaxis.set_major_locator(MaxNLocator(4))
+    _scale(axes, [end for cells in rows.values() for cell in cells for end in _finite(cell)], is_log)
     if known and known.better == NEAR_ONE:
         axes.axvline(1, color="0.6", linewidth=0.8, linestyle=":", zorder=0)
+
+
+def _scale(axes: Axes, ends: Sequence[float], is_log: bool) -> None:
+    """Make the axis logarithmic where values ask for it, with at least a decade on it."""
+    above = [end for end in ends if end > 0]
+    factor = max(above) / min(above) if above else 1.0
+    has_others = len(above) < len(ends)
+    if is_log and has_others and factor > _DECADE:
+        axes.set_xscale("symlog", linthresh=min(above))
+    elif not has_others and (_MANY < factor < _TOO_MANY or (is_log and factor > _DECADE)):
+        axes.set_xscale("log")
+    else:
+        axes.xaxis.set_major_locator(MaxNLocator(4))
+        return
+    axes.xaxis.set_minor_formatter(NullFormatter())
 
 
 def _draw_row(axes: Axes, place: int, cells: Sequence[Cell], is_real: bool) -> None:
