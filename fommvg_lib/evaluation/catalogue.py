@@ -28,18 +28,18 @@ class Metric:
 
 METRICS = {
     "l1": Metric("mean absolute difference, pictures in [0, 1]", LOWER, "pictures in [0, 1]"),
-    "l1_best": Metric("the same, best sample of each clip", LOWER, "pictures in [0, 1]"),
-    "l1_mean": Metric("the same, mean over samples", LOWER, "pictures in [0, 1]"),
+    "l1_best": Metric("mean absolute difference, best sample of each clip", LOWER, "pictures in [0, 1]"),
+    "l1_mean": Metric("mean absolute difference, mean over samples", LOWER, "pictures in [0, 1]"),
     "psnr": Metric("peak signal to noise ratio of a clip's mean squared error, dB", HIGHER, "dB"),
-    "psnr_best": Metric("the same, best sample of each clip", HIGHER, "dB"),
-    "psnr_mean": Metric("the same, mean over samples", HIGHER, "dB"),
+    "psnr_best": Metric("peak signal to noise ratio, best sample of each clip", HIGHER, "dB"),
+    "psnr_mean": Metric("peak signal to noise ratio, mean over samples", HIGHER, "dB"),
     "ssim": Metric("structural similarity", HIGHER),
-    "ssim_best": Metric("the same, best sample of each clip", HIGHER),
-    "ssim_mean": Metric("the same, mean over samples", HIGHER),
+    "ssim_best": Metric("structural similarity, best sample of each clip", HIGHER),
+    "ssim_mean": Metric("structural similarity, mean over samples", HIGHER),
     "ms_ssim": Metric("structural similarity over five scales", HIGHER),
     "lpips": Metric("LPIPS", LOWER),
-    "lpips_best": Metric("the same, best sample of each clip", LOWER),
-    "lpips_mean": Metric("the same, mean over samples", LOWER),
+    "lpips_best": Metric("LPIPS, best sample of each clip", LOWER),
+    "lpips_mean": Metric("LPIPS, mean over samples", LOWER),
     "akd": Metric("distance of landmarks found in both videos, px; animation: of their ways", LOWER, "px"),
     "mkr": Metric("share of the real video's landmarks that are not found in the made one", LOWER, "share"),
     "aed": Metric("distance of identity embeddings; animation: to the source's", LOWER),
@@ -58,8 +58,8 @@ METRICS = {
     "frechet_displacement": Metric(
         "Fréchet distance of keypoints' ways to those of other people's clips", LOWER
     ),
-    "frechet_velocity": Metric("the same of their velocities", LOWER),
-    "frechet_acceleration": Metric("the same of their accelerations", LOWER),
+    "frechet_velocity": Metric("Fréchet distance of keypoints' velocities", LOWER),
+    "frechet_acceleration": Metric("Fréchet distance of keypoints' accelerations", LOWER),
     "diversity": Metric("distance of two samples' ways over that of two real clips", None, "real = 1"),
     "frozen_share": Metric(
         "share of clips that go a shorter way than the real first percentile", LOWER, "share"
