@@ -61,7 +61,7 @@ def motion_weights(
         run: the folder of a training run; None if no notebook trains this kind.
 
     Returns:
-        The weights' folder, None where neither the run nor the shipped weights fit; and a note that says which.
+        The weights' folder, None where neither the run nor the shipped weights fit; and a note of which.
 
     Raises:
         InputError: if the shipped weights are missing.
@@ -69,7 +69,7 @@ def motion_weights(
     found = weights_for_pictures(profile, kind, run)
     if read_description(found.path)["info"].get("frame_generator_hash") == frame_generator_hash:
         return found.path, found.note
-    return None, f"{kind}: left out, the weights there learned another frame generator's motion ({found.note})"
+    return None, f"{kind}: left out, they learned another frame generator's motion ({found.note})"
 
 
 def _named(name: str, run: str | Path | None) -> Found:

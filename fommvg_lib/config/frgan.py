@@ -201,7 +201,7 @@ class FrganConfig(Config):
     """Everything random is derived from it."""
 
     PROFILES: ClassVar[dict[str, dict[str, Any]]] = {
-        "smoke": {**_SMALL, "num_clips": 8, "num_steps": 10, "batch_size": 2, "clip_frames": 8,
+        "smoke": {**_SMALL, "num_clips": 8, "num_steps": 6, "batch_size": 2, "clip_frames": 8,
                   "take_frames": 16, "forecast": ForecastConfig(32, 8, 32, "fan-in"),
                   "refine": RefineConfig(4, 16, 1, 4, 16), "precision": "fp32"},
         "shipped": {**_SMALL, "num_steps": 800, "batch_size": 12},
