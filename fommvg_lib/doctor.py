@@ -75,6 +75,8 @@ def main_text() -> str:
 
 def _versions() -> Iterator[Row]:
     for name, version in versions().items():
+        if name == "torch" and torch.__version__.startswith(f"{version}+"):
+            version = torch.__version__  # names the build too, which metadata may leave out
         yield Row(name, version, name != "torch" or _is_recent_torch(version))
 
 
