@@ -10,46 +10,13 @@ from urllib.parse import unquote
 
 import pytest
 
+from tests.page_figures import FIGURES
+from tests.run_figures import Source, entry
 from tests.test_repository import ROOT, tracked_files
 
 LINK = re.compile(r"!?\[[^\]]*\]\(\s*<?([^)\s>]+)>?[^)]*\)|(?:src|href)=\"([^\"]+)\"")
 FENCED = re.compile(r"^```.*?^```|`[^`\n]*`", re.MULTILINE | re.DOTALL)
 SKIPPED = re.compile(r"^(https?:|mailto:|attachment:|data:)")
-
-# Page, words with places for figures, and the run files and entries (nested ones with dots) they come from.
-FIGURES = [
-    ("README.md", "| reconstruction (FOMM) | L1 over that of repeating the first frame | {:.2f} |",
-     ["weights/heads64-fomm ratio"]),
-    ("README.md", "| reconstruction (TPSMM) | the same | {:.2f} |", ["weights/heads64-tpsmm ratio"]),
-    ("README.md", "standing still; share of frozen clips | {:.3f} (two real halves: {:.3f}); {:.0f} |",
-     ["weights/heads64-flow velocity_value", "weights/heads64-flow floor_velocity_value",
-      "weights/heads64-flow frozen_share"]),
-    ("README.md", "Fréchet distance of velocities over linear's | {:.2f}; {:.3f} |",
-     ["weights/heads64-flow best_32_value", "weights/heads64-flow frechet_velocity_32_value"]),
-    ("README.md", "standing still; share of frozen clips | {:.2f} (two real halves: {:.3f}); {:.2f} |",
-     ["weights/heads64-vp velocity_value", "weights/heads64-vp floor_velocity_value",
-      "weights/heads64-vp frozen_share"]),
-    ("README.md", "| FI, 30 inner frames | best of 5, L1 of keypoints over linear interpolation's | {:.2f} |",
-     ["weights/heads64-fi best_of_5_32_value"]),
-    ("README.md", "frames | Fréchet distance of velocities over linear interpolation's | {:.2f} |",
-     ["weights/heads64-fi frechet_velocity_32_value"]),
-    ("README.md", "best of 5, L1 of keypoints over linear interpolation's | {:.2f}; {:.2f} |",
-     ["weights/heads64-wgan best_of_5_32_value", "weights/heads64-ar best_of_5_32_value"]),
-    ("README.md", "Fréchet distance of velocities over linear interpolation's | {:.2f}; {:.2f} |",
-     ["weights/heads64-wgan frechet_velocity_32_value", "weights/heads64-ar frechet_velocity_32_value"]),
-    ("README.md", "is {:.1f} times as fast as a plain loop of the same modules, {:.1f} times in bfloat16",
-     ["bench/animate_speed fomm fp32_ratio", "bench/animate_speed fomm bf16_ratio"]),
-    ("README.md", "on strangers L1 is {:.2f} of repeating",
-     ["real_faces/fomm reconstruction_of_strangers.ratio"]),
-    ("docs/speed.md", "| `animate`, FOMM at vox-256 sizes | {:.1f} x, equal within 1e-5 | {:.1f} x,",
-     ["bench/animate_speed fomm fp32_ratio", "bench/animate_speed fomm bf16_ratio"]),
-    ("docs/speed.md", "| `animate`, TPSMM at vox-256 sizes | {:.1f} x, equal within 6e-5 | {:.1f} x,",
-     ["bench/animate_speed tpsmm fp32_ratio", "bench/animate_speed tpsmm bf16_ratio"]),
-    ("docs/speed.md", "| training step, VP, batch 300 | {:.1f} x | |", ["bench/vp_step_speed vp_step_speed"]),
-    ("docs/speed.md", "come {:.0f} times as fast as the published way",
-     ["bench/training_items_speed sought_over_published"]),
-    ("docs/speed.md", "\n{:.0f} times. `animate`", ["bench/training_items_speed packed_over_published"]),
-]  # fmt: skip
 
 
 @cache
@@ -120,15 +87,21 @@ def test_links_to_the_repository_itself_name_files_that_exist():
             assert (ROOT / name).is_file(), f"{page.relative_to(ROOT)}: {name}"
 
 
-def entry(source: str) -> float:
-    run, keys = source.split(" ", 1)
-    value = json.loads((ROOT / "results" / run / "metrics.json").read_text(encoding="utf-8"))
-    for key in keys.split("."):
-        value = value[key]
-    return value
-
-
 @pytest.mark.parametrize(("page", "words", "sources"), FIGURES, ids=[row[1][:60] for row in FIGURES])
-def test_a_figure_is_that_of_its_run(page: str, words: str, sources: list[str]):
-    told = words.format(*(entry(source) for source in sources))
-    assert told in (ROOT / page).read_text(encoding="utf-8"), told
+def test_a_figure_is_that_of_its_run(page: str, words: str, sources: list[Source]):
+    told = " ".join(words.format(*(entry(source) for source in sources)).split())
+    assert told in " ".join((ROOT / page).read_text(encoding="utf-8").split()), told
+
+
+@pytest.mark.parametrize(
+    "card", sorted((ROOT / "fommvg_lib" / "weights").glob("*/README.md")), ids=lambda card: card.parent.name
+)
+def test_a_model_card_tells_the_figures_of_its_run(card: Path):
+    text, run = card.read_text(encoding="utf-8"), f"weights/{card.parent.name}"
+    told = {
+        name: float(value)
+        for name, value in re.findall(r"^\| (\w+) \| (-?[\d.e+-]+) \|$", text, re.MULTILINE)
+    }
+    assert told and told == {name: pytest.approx(entry(f"{run} {name}"), rel=1e-3) for name in told}
+    minutes = entry(f"{run}/manifest.json seconds") / 60
+    assert f" steps in {minutes:.0f} minutes" in text
