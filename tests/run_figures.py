@@ -103,13 +103,11 @@ def motions(table: str, task: str, method: str, seeds: int = 0) -> list[str]:
     return [f"motion_table/{table} {task}.{method}, seed {seeds}.{name}" for name in MOTION]
 
 
-def ranges(table: str, task: str, method: str, seeds: int) -> list[Source]:
-    """Name least and most of the three distances over seeds."""
-    found: list[Source] = []
-    for name in MOTION:
-        rows = [f"motion_table/{table} {task}.{method}, seed {seed}.{name}" for seed in range(seeds)]
-        found += [least(*rows), most(*rows)]
-    return found
+def seeds_of(table: str, task: str, method: str, figure: str) -> list[str]:
+    """Name a figure of a method in the motion table, for each seed that is there."""
+    rows = entry(f"motion_table/{table} {task}")
+    names = [f"{method}, seed {seed}" for seed in range(3)]
+    return [f"motion_table/{table} {task}.{name}.{figure}" for name in names if name in rows]
 
 
 def course(figure: str) -> list[str]:
@@ -143,10 +141,20 @@ def share_of_making(protocol: str) -> float:
     return (sum(sum(part.values()) for part in parts) - making) / making
 
 
-def over_linear(method: str, seeds: int) -> list[Source]:
-    """Name the best-of-5 errors of a method over linear's, between two frames of the FOMM's motion."""
-    task = "motion_table/fomm frame_interpolation"
+def over_real(table: str) -> list[Source]:
+    """Name motion flow's distances from one frame, of all seeds, over those of real clips."""
+    task = "video_prediction"
     return [
-        ratio(f"{task}.{method}, seed {n}.best_error", f"{task}.linear, seed 0.best_error")
-        for n in range(seeds)
+        ratio(row, f"motion_table/{table} {task}.real, seed 0.{name}")
+        for name in MOTION
+        for row in seeds_of(table, task, "flow", name)
     ]
+
+
+def over_linear(table: str, method: str, figure: str, seed: int | None = None) -> Callable[[], float]:
+    """Divide a figure between two frames, of one seed or the mean of all, by linear's."""
+    task = "frame_interpolation"
+    chosen = mean(*seeds_of(table, task, method, figure))
+    if seed is not None:
+        chosen = f"motion_table/{table} {task}.{method}, seed {seed}.{figure}"
+    return lambda: entry(chosen) / entry(f"motion_table/{table} {task}.linear, seed 0.{figure}")
