@@ -61,4 +61,7 @@ def keep_known(samples: Tensor, motion: Tensor, known: Tensor) -> Tensor:
 
 def draw_noise(num_samples: int, shape: tuple[int, ...], generator: torch.Generator) -> Tensor:
     """Draw N(0, 1) of (S, *shape) sample by sample, so that the first samples do not depend on S."""
-    return torch.stack([torch.randn(shape, generator=generator) for _ in range(num_samples)])
+    noise = torch.empty(num_samples, *shape)
+    for sample in noise:
+        sample.normal_(generator=generator)
+    return noise
