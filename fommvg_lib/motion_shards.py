@@ -115,4 +115,3 @@ def _check_target(out: Path, files: Mapping[str, tuple[Path, str]]) -> None:
         known = files.get(path.relative_to(out).as_posix())
         if known is None or sha256(path) != known[1]:
             raise InputError(f"{path}: is there already and is none of the shards' files")
-
