@@ -33,6 +33,7 @@ VIDEO = "random_video_distance"
 BETWEEN = "figures.frame_interpolation.frechet_displacement.value"
 BLINKS = "figures.video_prediction.blink_rate.value"
 LANDMARKS = "motion_table/landmarks/runs"
+FACES, ONE_FRAME = "motion_table/faces/runs", "figures.video_prediction"
 TASKS = ("video_prediction", "frame_interpolation")
 METHODS = ("real", "copy-first-frame", "linear", "ar", "wgan", "vp-legacy", "vp", "fi-legacy", "fi", "flow")
 
@@ -364,6 +365,33 @@ FIGURES: list[tuple[str, str, list[Source]]] = [
         motions("landmarks", "video_prediction", "copy-first-frame"),
     ),
     *motion_rows(),
+    (
+        "results/motion_table/README.md",
+        "may be anything from {:.0f} to {:.0f})",
+        [f"{FACES}/real-0.json {ONE_FRAME}.{MOTION[0]}.{end}" for end in ("low", "high")],
+    ),
+    (
+        "results/motion_table/README.md",
+        "{:.1f} % and {:.1f} % of their clips are frozen, their diversity is {:.2f} and {:.2f}.",
+        [
+            *(times(100, f"{FACES}/{name}-0.json {ONE_FRAME}.frozen_share.value") for name in ("flow", "vp")),
+            *(f"{FACES}/{name}-0.json {ONE_FRAME}.diversity.value" for name in ("flow", "vp")),
+        ],
+    ),
+    (
+        "results/motion_table/README.md",
+        "AR runs away ({:,.0f} from one frame, a\nstill picture has {:.0f})",
+        [motions("faces", "video_prediction", name)[0] for name in ("ar", "copy-first-frame")],
+    ),
+    (
+        "results/motion_table/README.md",
+        "({:,.0f} and, between two frames, {:,.0f}; flow has {:.0f}\nand {:.0f})",
+        [
+            motions("faces", task, name)[0]
+            for names in (("vp-legacy", "fi-legacy"), ("flow", "flow"))
+            for task, name in zip(TASKS, names, strict=True)
+        ],
+    ),
     (
         "results/motion_table/README.md",
         "within {:.1f} times the real clips' distances on landmarks and\n  {:.1f} times on",
