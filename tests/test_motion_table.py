@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import signal
 from pathlib import Path
 
 import pytest
@@ -107,6 +108,25 @@ def test_training_ends_with_its_cpu_time_and_leaves_weights(tools, tmp_path, mon
     assert 0 < done["steps"] <= done["planned_steps"] < 10**4 and done["config"]["seed"] == 2
     assert done["cpu_seconds"] > 0
     assert (tmp_path / "run" / "weights.safetensors").is_file()
+
+
+def test_a_run_that_others_end_records_nothing(tools, tmp_path, monkeypatch):
+    one_run = tools[0]
+    small = VideoPredictionConfig.from_profile(
+        "smoke", batch_size=4, hidden_dim=8, noise_dim=4, critic_width=8
+    )
+    recipe = one_run.MOTION_RECIPES["vp"]
+
+    class Ended(recipe):
+        def draw_batch(self, step, generator):
+            if step == 3:
+                signal.raise_signal(signal.SIGTERM)
+            return super().draw_batch(step, generator)
+
+    monkeypatch.setitem(one_run.MOTION_RECIPES, "vp", Ended)
+    packed = PackedMotion.from_clips(wandering_clips(8, 64))
+    with pytest.raises(SystemExit, match="interrupted after [34] steps, nothing is recorded"):
+        one_run.train("vp", small, packed, tmp_path / "run", minutes=5)
 
 
 def test_what_is_no_method_or_no_motion_is_refused_in_one_line(tools, motion, tmp_path, capsys):

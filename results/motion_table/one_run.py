@@ -121,7 +121,11 @@ def train(kind: str, config: Config, data: PackedMotion, folder: Path, minutes: 
 def _fit(
     kind: str, config: Config, data: PackedMotion, folder: Path, seconds: float
 ) -> tuple[TrainingResult, list[float]]:
-    """Train anew until the schedule ends or so much CPU time is spent; give CPU times at each log too."""
+    """Train anew until the schedule ends or so much CPU time is spent; give CPU times at each log too.
+
+    Raises:
+        SystemExit: if somebody else asked it to end.
+    """
     shutil.rmtree(folder, ignore_errors=True)
     recipe = MOTION_RECIPES[kind](config, data)
     recipe.validate = lambda step: {}  # what is measured is measured below, and on other clips
@@ -136,7 +140,10 @@ def _fit(
     settings = EngineConfig(
         log_every=LOG_EVERY, validate_every=0, pictures_every=0, checkpoint_every=0, checkpoint_minutes=0
     )
-    return fit(recipe, folder, settings, show_progress=False, on_log=watch), stamps
+    result = fit(recipe, folder, settings, show_progress=False, on_log=watch)
+    if not result.is_complete and not (stamps and stamps[-1] >= seconds):
+        raise SystemExit(f"{folder}: interrupted after {result.step} steps, nothing is recorded")
+    return result, stamps
 
 
 def windows_of(motion: PackedMotion, length: int, most: int) -> tuple[RealClips, RealClips]:
