@@ -103,6 +103,12 @@ def motions(table: str, task: str, method: str, seeds: int = 0) -> list[str]:
     return [f"motion_table/{table} {task}.{method}, seed {seeds}.{name}" for name in MOTION]
 
 
+def ablated(name: str) -> list[Source]:
+    """Name the three distances of a row of the ablation, and its diversity."""
+    task = "video_prediction" if name.startswith("vp") else "frame_interpolation"
+    return [f"motion_ablation {task}.{name}, seed 0.{figure}" for figure in (*MOTION, "diversity")]
+
+
 def seeds_of(table: str, task: str, method: str, figure: str) -> list[str]:
     """Name a figure of a method in the motion table, for each seed that is there."""
     rows = entry(f"motion_table/{table} {task}")

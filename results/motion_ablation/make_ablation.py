@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -82,18 +81,20 @@ def _leave_record(
     write_json(record_of(name, seed, args), {**head, **done, "versions": versions()})
 
 
-def write_table(args: argparse.Namespace, seconds: float) -> None:
+def write_table(args: argparse.Namespace) -> None:
     """Write table.md, and config, metrics and manifest of all runs that are there."""
     real = read_json(record_of(REAL, 0, args))
     lines = [f"# Corrections of VP and FI, one at a time (CPU time of each: {args.minutes:g} min)", ""]
     metrics: dict[str, dict[str, dict[str, float]]] = {}
     seeds: set[int] = set()
+    seconds = 0.0  # of all runs, whenever they were made
     for kind, task in TASKS.items():
         rows = [("real clips", 0, real["figures"][task], "")]
         for variant in (v for v in VARIANTS if v.kind == kind):
             records = [read_json(path) for path in _records_of(variant.name, args)]
             rows += [(variant.says, r["seed"], r["figures"][task], str(r["steps"])) for r in records]
             seeds |= {r["seed"] for r in records}
+            seconds += sum(r["cpu_seconds"] for r in records)
             metrics.setdefault(task, {}).update(
                 {f"{variant.name}, seed {r['seed']}": r["figures"][task] for r in records}
             )
@@ -152,9 +153,9 @@ def parse(words: list[str] | None = None) -> argparse.Namespace:
 def main(words: list[str] | None = None) -> int:
     """Run what is missing, then write the table."""
     try:
-        args, began = parse(words), time.monotonic()
+        args = parse(words)
         run_missing(args)
-        write_table(args, time.monotonic() - began)
+        write_table(args)
         print(args.out / "table.md")
     except InputError as error:
         print(f"make_ablation: {error}", file=sys.stderr)
