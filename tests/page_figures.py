@@ -181,6 +181,21 @@ FIGURES: list[tuple[str, str, list[Source]]] = [
     ("docs/speed.md", "| training step, VP, batch 300 | {:.1f} x | |", ["bench/vp_step_speed vp_step_speed"]),
     (
         "docs/speed.md",
+        "| training step, FI, batch 600 | {:.1f} x; its matrix products alone allow {:.1f} x | |",
+        ["bench/fi_step_speed fi_step_speed", "bench/fi_step_speed fi_step_bound"],
+    ),
+    (
+        "docs/speed.md",
+        "| training step, WGAN, weights clipped; gradient penalty | {:.1f} x; {:.1f} x | |",
+        ["bench/wgan_step_speed wgan_clip_step_speed", "bench/wgan_step_speed wgan_gp_step_speed"],
+    ),
+    (
+        "docs/speed.md",
+        "| sampling, VP, 59 frames for 64 pictures | {:.1f} x | |",
+        ["bench/sampling_speed sampling_speed"],
+    ),
+    (
+        "docs/speed.md",
         "come {:.0f} times as fast as the published way",
         ["bench/training_items_speed sought_over_published"],
     ),
