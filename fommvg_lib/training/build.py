@@ -148,7 +148,7 @@ def _build_motion_recipe(
         motion = load_motion_set(data, config.fps)
     recipe = MOTION_RECIPES[kind](config, motion, device, weights)
     if shown is not None:
-        recipe.rendered = RenderedSamples(model, shown, recipe.train.fps)
+        recipe.rendered = RenderedSamples(model, shown, recipe.train.fps, recipe.held_out.names)
     return recipe
 
 

@@ -40,7 +40,7 @@ def test_a_clips_own_motion_is_drawn_as_the_clip_and_slower_motion_at_its_own_ra
     frames = clips.frames(1, range(0, NUM_FRAMES, 2))
     motion = extract_motion(model, frames).vectors()
     still = motion[:1].expand_as(motion)
-    rendered = RenderedSamples(model, clips, clips.fps(1) / 2)
+    rendered = RenderedSamples(model, clips, clips.fps(1) / 2, clips.names)
     picture = rendered.strip(clips.names[1], {"real": motion, "still": still})
     assert picture.dtype == np.uint8 and picture.shape[1] == NUM_SHOWN * 66 - 2
     clip, real, frozen = rows_of(picture, 3)
@@ -49,9 +49,9 @@ def test_a_clips_own_motion_is_drawn_as_the_clip_and_slower_motion_at_its_own_ra
     assert np.abs(clip - real).mean() < 0.5 * np.abs(clip - frozen).mean()
 
 
-def test_a_motion_file_without_its_clip_is_named(model, clips):
+def test_a_motion_file_without_its_clip_is_named_at_the_start(model, clips):
     with pytest.raises(InputError, match="nobody#1"):
-        RenderedSamples(model, clips, 25.0).strip("nobody#1", {"real": torch.zeros(4, model.num_dims)})
+        RenderedSamples(model, clips, 25.0, [clips.names[0], "nobody#1"])
 
 
 def test_training_on_motion_files_shows_frames_of_the_clips_that_are_named(model, clips, tmp_path):
